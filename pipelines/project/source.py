@@ -1,0 +1,210 @@
+"""Where answers come from: sources.yml, and the secrets that stay outside of it.
+
+Speaking to a server is sources/. What may lie in another place than the repository (an inbox of export files, the file
+of a token) is looked for in the data folder, where nothing is committed.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from pipelines.errors import ConfigError
+from pipelines.project.yaml_file import StrictModel, read_yaml
+
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+SourceKind = Literal["kobo", "odk_central", "export_file"]
+NEEDED = {
+    "kobo": ("url",),
+    "odk_central": ("url", "email_env", "password_env", "project"),
+    "export_file": ("folder",),
+}
+"""The keys without which a source of each kind cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceAsset:
+    """One thing a source holds of a tool: an asset, a form, or the export files that match a pattern."""
+
+    tool: str
+    asset: str
+    round: str = ""
+    files: str = ""
+    layout: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A server, or a folder of export files, and which of its assets carries which tool. It holds no secret."""
+
+    name: str
+    kind: SourceKind
+    url: str = ""
+    token_env: str = ""
+    token_file: Path | None = None
+    email_env: str = ""
+    password_env: str = ""
+    project: int | None = None
+    folder: Path | None = None
+    assets: tuple[SourceAsset, ...] = ()
+
+    def token(self, environ: Mapping[str, str] = os.environ) -> str:
+        """The secret this source is asked with, read anew at every call, so that a changed one needs no restart."""
+        token = environ.get(self.token_env, "") if self.token_env else ""
+        if not token and self.token_file:
+            token = _secret_of_file(self.name, self.token_file)
+        if not token.strip():
+            raise ConfigError(f"source {self.name!r} has no token: {self._where_to_put_it()}.")
+        if not re.fullmatch(r"[!-~]+", token.strip()):
+            raise ConfigError(
+                f"the token of source {self.name!r} holds a space or a letter no token has: copy it again."
+            )
+        return token.strip()
+
+    def _where_to_put_it(self) -> str:
+        if self.token_env:
+            return f"set the environment variable {self.token_env}"
+        if self.token_file:
+            return f"write it to {self.token_file}"
+        return "name its token_env or token_file in xlsforms/sources.yml"
+
+
+class AssetEntry(StrictModel):
+    """One entry below a tool in sources.yml."""
+
+    asset: str = ""
+    round: str = ""
+    files: str = ""
+    layout: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: object) -> object:
+        return {"asset": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if not (self.asset or self.layout):
+            raise ValueError("neither asset nor layout is given: name the asset, or the layout of the export files")
+        return self
+
+
+class SourceEntry(StrictModel):
+    """One source in sources.yml."""
+
+    kind: SourceKind
+    url: str = ""
+    token_env: str = ""
+    token_file: str = ""
+    email_env: str = ""
+    password_env: str = ""
+    project: int | None = None
+    folder: str = ""
+    tools: dict[str, tuple[AssetEntry, ...]] = Field(default_factory=dict)
+
+    @field_validator("tools", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        return {tool: entry if isinstance(entry, list) else [entry] for tool, entry in given.items()}
+
+    @field_validator("tools")
+    @classmethod
+    def _of_known_tools(
+        cls, tools: dict[str, tuple[AssetEntry, ...]], info: ValidationInfo
+    ) -> dict[str, tuple[AssetEntry, ...]]:
+        known = (info.context or {}).get("tools", ())
+        for tool in tools:
+            if tool not in known:
+                raise ValueError(f"there is no tool {tool!r}: name one of {', '.join(known)}, or add xlsforms/{tool}/")
+        return tools
+
+    @field_validator("token_env", "email_env", "password_env")
+    @classmethod
+    def _a_name_and_no_secret(cls, name: str) -> str:
+        if name and not VARIABLE_NAME.fullmatch(name):
+            raise ValueError("this is no name of an environment variable: write the name here, never the secret itself")
+        return name
+
+    @field_validator("url")
+    @classmethod
+    def _an_origin(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query):
+            raise ValueError("this is no address of a server: write it as https://kobo.example.org")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("http would send the token in clear: write https")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        for key in NEEDED[self.kind]:
+            if getattr(self, key) in ("", None):
+                raise ValueError(f"a source of kind {self.kind} needs the key {key!r}: add it")
+        if self.kind == "kobo" and not (self.token_env or self.token_file):
+            raise ValueError("a source of kind kobo needs the key 'token_env' or 'token_file': add it")
+        for tool, entries in self.tools.items():
+            names = [entry.asset or entry.layout for entry in entries]
+            if len(names) != len(set(names)):
+                raise ValueError(f"two entries of tool {tool!r} have the same name: give each its own asset")
+        return self
+
+
+class SourcesFile(StrictModel):
+    """What sources.yml may say."""
+
+    sources: dict[str, SourceEntry] = Field(default_factory=dict)
+
+
+def read_sources(file: Path, tools: tuple[str, ...], data: Path) -> tuple[Source, ...]:
+    """Every source that `file` names, by name; `tools` are the tools there are, `data` is what its paths start from."""
+    said = read_yaml(file, SourcesFile, context={"tools": tools})
+    return tuple(_source(name, entry, data) for name, entry in sorted(said.sources.items()))
+
+
+def _source(name: str, entry: SourceEntry, data: Path) -> Source:
+    assets = tuple(
+        SourceAsset(tool=tool, asset=one.asset or one.layout, round=one.round, files=one.files, layout=one.layout)
+        for tool, entries in sorted(entry.tools.items())
+        for one in entries
+    )
+    return Source(
+        name=name,
+        kind=entry.kind,
+        url=entry.url,
+        token_env=entry.token_env,
+        token_file=_path(entry.token_file, data),
+        email_env=entry.email_env,
+        password_env=entry.password_env,
+        project=entry.project,
+        folder=_path(entry.folder, data),
+        assets=assets,
+    )
+
+
+def _path(named: str, data: Path) -> Path | None:
+    return data / Path(named).expanduser() if named else None
+
+
+def _secret_of_file(source: str, file: Path) -> str:
+    """What the file holds; a file that others may read is refused, for then the secret is one no more."""
+    try:
+        with file.open(encoding="ascii") as opened:
+            if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o077:
+                raise ConfigError(f"{file} can be read by others: set its mode with 'chmod 600 {file}'.")
+            return opened.read()
+    except OSError as error:
+        raise ConfigError(
+            f"the token of source {source!r} cannot be read from {file} ({error.strerror}): write it there, mode 0600."
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} holds letters that no token has: write the token there again.") from None

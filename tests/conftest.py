@@ -1,0 +1,31 @@
+"""What every room of the tests may ask for. What only one of them needs stands there."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.project import Project
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever goes through several rooms is slow; `make test-quick` leaves it out."""
+    for item in items:
+        if item.path.is_relative_to(REPOSITORY / "tests" / "flow"):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder beside the repository that holds real forms, real rounds and recorded exchanges."""
+    folder = REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("the folder shared/ with real data is not beside this repository")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """The repository's own definitions, on a data folder that is empty and goes away."""
+    return Project(REPOSITORY, tmp_path / "data")
