@@ -1,0 +1,1 @@
+"""What we ask: reading XLSForms into Form values. The only door to pyxform."""
