@@ -2,7 +2,7 @@
 # make test       set up and run every test
 # make help       the rest
 #
-# Needs git, make and Python 3.11, 3.12 or 3.13; another one than python3 as `make test PYTHON=python3.13`.
+# Needs git, make and Python 3.11 to 3.14; another one than python3 as `make test PYTHON=python3.13`.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -12,7 +12,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 PY := $(VENV)/bin/python
-UV := UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv
+UV := UV_COMPILE_BYTECODE=1 UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv
 unexport VIRTUAL_ENV
 
 # The demo keeps all its state here; it is ignored by git.
@@ -80,7 +80,7 @@ $(VENV)/bin/uv:
 		"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break; python=; \
 	done; \
 	if [ -z "$$python" ]; then \
-		echo "$(PYTHON) is no Python 3.11, 3.12 or 3.13: install one and name it, as in 'make run PYTHON=python3.12'." >&2; \
+		echo "$(PYTHON) is no Python from 3.11 to 3.14: install one and name it, as in 'make run PYTHON=python3.12'." >&2; \
 		exit 1; \
 	fi; \
 	"$$python" -m venv $(VENV)

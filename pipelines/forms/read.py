@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 from openpyxl.utils.exceptions import InvalidFileException
 from pyxform.errors import PyXFormError
@@ -22,9 +22,12 @@ from pipelines.forms.rows import Row, Sheets, form_of_rows
 TRANSLATED = ("label", "hint", "constraint_message", "required_message", "guidance_hint")
 """Columns of an XLSForm that come once per language, as `label::Arabic (ar)`."""
 
+NO_WORKBOOK = "cannot be read as an XLSForm workbook; open it in a spreadsheet and save it as .xlsx again."
+
 
 def read_form(path: Path, tool: str, version: str) -> Form:
     """The form in the workbook at `path`; SchemaError says what is wrong with it and where."""
+    _refuse_what_is_no_workbook(path)
     with _pyxform_errors(str(path)):
         sheets = _sheets(get_xlsform(str(path)))
     return form_of_rows(sheets, tool=tool, version=version, where=str(path))
@@ -65,6 +68,12 @@ def _converted(path: Path) -> ConvertResult:
         return convert(str(path), pretty_print=False)
 
 
+def _refuse_what_is_no_workbook(path: Path) -> None:
+    """Say plainly what pyxform does not: it takes a file it cannot open for the text of a form."""
+    if path.suffix == ".xlsx" and not is_zipfile(path):
+        raise SchemaError(f"{path} {NO_WORKBOOK}")
+
+
 @contextmanager
 def _pyxform_errors(where: str) -> Iterator[None]:
     try:
@@ -72,8 +81,7 @@ def _pyxform_errors(where: str) -> Iterator[None]:
     except PyXFormError as error:
         raise SchemaError(f"{where}: {' '.join(str(error).split())}") from error
     except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        message = f"{where} cannot be read as an XLSForm workbook; open it in a spreadsheet, save it as .xlsx again."
-        raise SchemaError(message) from error
+        raise SchemaError(f"{where} {NO_WORKBOOK}") from error
 
 
 def _sheets(data: DefinitionData) -> Sheets:

@@ -14,9 +14,9 @@ from pipelines.project.yaml_file import StrictModel, read_yaml
 class SplitRule(StrictModel):
     """One text that becomes rows of a repeat.
 
-    The text is cut into the names that the reference table `by` knows (longest first) and the words between them. A known
-    name gives its code in the column `value`; any other gives the choice "other" there and its words in `other`. `set`
-    holds what is the same in every row.
+    The text is cut into the names that the reference table `by` knows (longest first) and the words between them. A
+    known name gives its code in the column `value`; any other gives the choice "other" there and its words in
+    `other`. `set` holds what is the same in every row.
     """
 
     into: str

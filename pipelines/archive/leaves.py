@@ -1,0 +1,129 @@
+"""The answers in one archived document: its leaves, their count and their digest.
+
+This module knows how servers write documents and nothing of what becomes of an answer: it is the independent half of
+the ledger. The other half, which reads the answers back out of the tables, is harmonize/ledger.py.
+
+A leaf is (repeat, index, path, text): the path of the question; for an answer inside a repeat the repeat's path and the
+position path ("2", "2.1" for the first row of a nested repeat in the second row), both empty at the top.
+
+The digest of a document is the sum, modulo 2^64, over its records (the top level, and each row of each repeat) of the
+upper half of MD5 over `id US repeat US index RS (path US text RS)…`, leaves ordered by path, so neither the order of
+keys nor that of records matters. MD5 guards against accidents here; the bytes themselves are guarded by SHA-256.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import md5
+
+US, RS = "\x1f", "\x1e"
+"""Unit and record separator: they part the pieces of what is hashed."""
+
+SERVER_KEYS: Mapping[str, frozenset[str]] = {
+    "kobo_json": frozenset(
+        {
+            "__version__",
+            "_attachments",
+            "_bamboo_dataset_id",
+            "_date_modified",
+            "_geolocation",
+            "_id",
+            "_notes",
+            "_status",
+            "_submission_time",
+            "_submitted_by",
+            "_supplementalDetails",
+            "_tags",
+            "_uuid",
+            "_validation_status",
+            "_version_",
+            *(f"_version__{number:03}" for number in range(1, 21)),
+            "_xform_id_string",
+            "formhub/uuid",
+            "meta/deprecatedID",
+            "meta/instanceID",
+            "meta/instanceName",
+            "meta/rootUuid",
+        }
+    ),
+    "csv_row": frozenset(),
+}
+"""What the server adds to a document of each kind: envelope, not answers. Any other key is an answer."""
+
+Records = dict[tuple[str, str], list[tuple[str, str]]]
+"""(repeat, index) -> the (path, text) of each answer there, in the order of the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One answer as it was sent."""
+
+    repeat: str
+    index: str
+    path: str
+    text: str
+
+
+def leaves(raw: str, raw_kind: str) -> tuple[Leaf, ...]:
+    """The answers in `raw`; ValueError where it is no readable document."""
+    found = _records(raw, raw_kind)
+    return tuple(Leaf(repeat, index, path, text) for (repeat, index), said in found.items() for path, text in said)
+
+
+def count_and_digest(root_id: str, raw: str, raw_kind: str) -> tuple[int, int]:
+    """How many answers `raw` holds, and their digest in 0 … 2^64 - 1; ValueError where it is no document in Unicode."""
+    count = total = 0
+    for (repeat, index), said in _records(raw, raw_kind).items():
+        if said:
+            count += len(said)
+            total += _hash(f"{root_id}{US}{repeat}{US}{index}{RS}", said)
+    return count, total % 2**64
+
+
+def _hash(start: str, said: list[tuple[str, str]]) -> int:
+    written = "".join([f"{path}{US}{text}{RS}" for path, text in sorted(said)])
+    return int.from_bytes(md5((start + written).encode(), usedforsecurity=False).digest()[8:], "little")
+
+
+def _records(raw: str, raw_kind: str) -> Records:
+    document = DECODE(raw)
+    if not isinstance(document, dict):
+        message = "not a JSON object"
+        raise ValueError(message)
+    for key in SERVER_KEYS[raw_kind]:
+        document.pop(key, None)
+    found: Records = {}
+    _collect(document, "", "", found)
+    return found
+
+
+def _collect(keys: Mapping[str, object], repeat: str, index: str, found: Records) -> None:
+    """Add the answers of this record, and those of each row of each repeat inside it."""
+    said = found.setdefault((repeat, index), [])
+    for path, value in keys.items():
+        if isinstance(value, str):
+            said.append((path, value))
+        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            for position, row in enumerate(value, start=1):
+                _collect(row, path, f"{index}.{position}" if index else str(position), found)
+        elif value not in (None, [], {}):
+            said.append((path, _text(value)))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The object of `pairs`; of a key that stood twice, one answer would be lost without a word."""
+    keys = dict(pairs)
+    if len(keys) < len(pairs):
+        message = "a key stands twice"
+        raise ValueError(message)
+    return keys
+
+
+DECODE = json.JSONDecoder(object_pairs_hook=_each_key_once, parse_int=str, parse_float=str, parse_constant=str).decode
+"""Reads JSON with every number as the text it was written in."""

@@ -1,0 +1,156 @@
+"""The asset checks: the ledger of every tool, and every expectation, with its failing rows as a table.
+
+A check shows ids, questions and rule; never an answer, for Dagster keeps what it shows in clear. The findings
+themselves are computed when the tool is harmonized.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from pipelines.defs.assets import WRITER, key
+from pipelines.errors import CccmError
+from pipelines.harmonize.build import balance_of
+from pipelines.project import Project, Tool
+from pipelines.quality.expectations import Rule, rules_for
+from pipelines.store.duck import connect, read_rows
+
+ROWS_SHOWN = 20
+
+SEVERITY = {
+    "critical": dg.AssetCheckSeverity.ERROR,
+    "warning": dg.AssetCheckSeverity.WARN,
+    "info": dg.AssetCheckSeverity.WARN,
+}
+
+FAILED = """
+SELECT finding, _source, _asset, _id, coalesce(_index, '') AS _index, array_to_string(columns, ', ') AS questions,
+_period FROM quality.finding WHERE layer = ? AND table_name = ? AND rule = ? ORDER BY finding LIMIT ?
+"""
+
+
+def checks_of(project: Project) -> Iterator[dg.AssetChecksDefinition]:
+    """Every check of the project."""
+    for tool in project.tools():
+        yield _ledger(project, tool)
+        for layer in ("harmonized", "clean"):
+            rules = _rules(project, tool, layer)
+            if rules:
+                yield _expectations(project, tool, layer, rules)
+
+
+def _ledger(project: Project, tool: Tool) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=key(f"harmonized/{tool.name}"),
+        name="ledger",
+        pool=WRITER,
+        description="Every answer that was archived is in its column, split, or in quarantine with a reason.",
+    )
+    def ledger() -> dg.AssetCheckResult:
+        try:
+            with connect(project.work_file, read_only=True) as con:
+                lines = balance_of(con, project, tool)
+                reasons = read_rows(con, REASONS, [tool.name])
+        except CccmError as error:
+            return dg.AssetCheckResult(passed=False, metadata={"why": str(error)})
+        wrong = sum(line.unbalanced for line in lines)
+        return dg.AssetCheckResult(
+            passed=not wrong,
+            metadata={
+                "received": sum(line.received for line in lines),
+                "landed": sum(line.landed for line in lines),
+                "split": sum(line.split for line in lines),
+                "quarantined": sum(line.quarantined for line in lines),
+                "submissions that do not balance": wrong,
+                "by version": _table([_line(line) for line in lines]),
+                **({"in quarantine": _table(reasons)} if reasons else {}),
+            },
+        )
+
+    return ledger
+
+
+REASONS = """
+SELECT _form_version AS version, path, reason, count(*) AS answers, min(remedy) AS remedy
+FROM ledger.quarantine WHERE tool = ? GROUP BY ALL ORDER BY ALL LIMIT 50
+"""
+
+
+def _line(line: object) -> dict[str, str | int]:
+    return {
+        name: getattr(line, name)
+        for name in (
+            "form_version",
+            "submissions",
+            "received",
+            "landed",
+            "noted",
+            "split",
+            "quarantined",
+            "unreadable",
+            "unbalanced",
+        )
+    }
+
+
+def _expectations(project: Project, tool: Tool, layer: str, rules: tuple[Rule, ...]) -> dg.AssetChecksDefinition:
+    asset = key(f"{layer}/{tool.name}")
+    named = {_name(tool, rule): rule for rule in rules}
+
+    @dg.multi_asset_check(
+        name=f"{layer}_{tool.name}_expectations",
+        specs=[dg.AssetCheckSpec(name, asset=asset, description=rule.why) for name, rule in named.items()],
+        can_subset=True,
+        pool=WRITER,
+    )
+    def expectations(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
+        with connect(project.work_file, read_only=True) as con:
+            for check in sorted(context.selected_asset_check_keys, key=lambda check: check.name):
+                rule = named[check.name]
+                rows = read_rows(con, FAILED, [layer, rule.table, rule.name, ROWS_SHOWN])
+                counted = read_rows(con, COUNTED, [layer, rule.table, rule.name])
+                yield _verdict(asset, check.name, rule, rows, counted[0] if counted else None)
+
+    return expectations
+
+
+COUNTED = "SELECT rows_checked, rows_failed FROM quality.rule WHERE layer = ? AND table_name = ? AND rule = ?"
+
+
+def _verdict(
+    asset: dg.AssetKey, name: str, rule: Rule, rows: Sequence[Mapping[str, Any]], counted: dict[str, int] | None
+) -> dg.AssetCheckResult:
+    failed = counted["rows_failed"] if counted else 0
+    metadata: dict[str, Any] = {
+        "why": rule.why,
+        "rule": rule.holds,
+        "rows it applies to": counted["rows_checked"] if counted else 0,
+        "rows that fail": failed,
+    }
+    if rows:
+        metadata["failing rows"] = _table(rows)
+    return dg.AssetCheckResult(
+        asset_key=asset, check_name=name, passed=not failed, severity=SEVERITY[rule.severity], metadata=metadata
+    )
+
+
+def _rules(project: Project, tool: Tool, layer: str) -> tuple[Rule, ...]:
+    """The rules for the tool's table and those of its repeats."""
+    folder = project.expectations / layer
+    files = [folder / f"{tool.name}.yml", *sorted(folder.glob(f"{tool.name}__*.yml"))]
+    return tuple(rule for file in files for rule in rules_for(project, layer, file.stem))
+
+
+def _name(tool: Tool, rule: Rule) -> str:
+    """The rule's name; that of a repeat's rule begins with the repeat."""
+    repeat = rule.table.removeprefix(tool.name).removeprefix("__")
+    return f"{repeat}__{rule.name}" if repeat else rule.name
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue:
+    columns = list(rows[0]) if rows else ["nothing"]
+    records = [dg.TableRecord({name: row[name] for name in columns}) for row in rows]
+    kinds = {name: "int" if rows and isinstance(rows[0][name], int) else "string" for name in columns}
+    schema = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in kinds.items()])
+    return dg.MetadataValue.table(records, schema)

@@ -1,0 +1,230 @@
+"""The steps of a build, each one call: reference, harmonize, clean, curate, publish, product.
+
+A step is done only when its fingerprint moved; else it says so and touches nothing. Dagster is not named here:
+assets.py wraps these. What a step does in detail is its room's.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+from pipelines import curate, products, quality
+from pipelines.archive.archive import open_archive
+from pipelines.archive.reading import attached, last_complete_sync
+from pipelines.curate import CuratedTable, build_table
+from pipelines.defs.journal import Outcome, journal
+from pipelines.errors import ConfigError, SchemaError
+from pipelines.harmonize.build import build_tool, fingerprint
+from pipelines.products import write_product
+from pipelines.project import Project
+from pipelines.quality.check import check_tool
+from pipelines.quality.clean import clean_tool
+from pipelines.store.built import as_of, fingerprint_of, mark_built, set_as_of
+from pipelines.store.duck import Connection, connect, read_rows, transaction
+from pipelines.store.publish import publish
+from pipelines.store.reference import fingerprint as reference_fingerprint
+from pipelines.store.reference import load_reference
+
+Step = Callable[[], Outcome]
+
+
+def prepare(project: Project, day: date | None = None) -> Outcome:
+    """Load the reference tables, the calendars and the day that all builds read instead of a clock."""
+    day = day or _last_day(project)
+    calendars = [(t.name, t.calendar.due_day, t.calendar.late_after_day) for t in project.tools()]
+    wanted = _hash([reference_fingerprint(project.reference), day.isoformat(), repr(calendars)])
+
+    def build(con: Connection) -> dict[str, int | str]:
+        tables = load_reference(con, project.reference)
+        set_as_of(con, day)
+        con.execute("DELETE FROM meta.calendar")
+        for calendar in calendars:
+            con.execute("INSERT INTO meta.calendar VALUES (?, ?, ?)", list(calendar))
+        return {"tables": len(tables), "as_of": day.isoformat()}
+
+    return _step(project, "reference", lambda _: wanted, build)
+
+
+def harmonize(project: Project, name: str) -> Outcome:
+    """Build the harmonized tables of a tool, and hold every expectation against them."""
+    tool = project.tool(name)
+    _have_archive(project, name)
+
+    def wanted(con: Connection) -> str:
+        return _hash(
+            [
+                fingerprint(con, project, tool, reference_fingerprint(project.reference)),
+                _rules(project, "harmonized", name),
+            ]
+        )
+
+    def build(con: Connection) -> dict[str, int | str]:
+        report = build_tool(con, project, tool)
+        if not report.balanced:
+            wrong = sum(line.unbalanced for line in report.balance)
+            message = (
+                f"harmonized.{name}: the ledger does not balance for {wrong} submissions; the last good tables stay; "
+                "please report this with the output of `cccm status --json`."
+            )
+            raise SchemaError(message)
+        with transaction(con):
+            checked = check_tool(con, project, name, list(report.rows))
+        landed = sum(line.landed for line in report.balance)
+        return {
+            "submissions": report.rows[name],
+            "received": sum(line.received for line in report.balance),
+            "landed": landed,
+            "split": sum(line.split for line in report.balance),
+            "quarantined": report.quarantined,
+            "findings": checked.findings,
+        }
+
+    return _step(project, f"harmonized/{name}", wanted, build)
+
+
+def clean(project: Project, name: str) -> Outcome:
+    """Apply the decisions, and keep one current record for each unit and period."""
+    tables = _tables_of(project, "harmonized", name)
+
+    def wanted(con: Connection) -> str:
+        return _hash([fingerprint_of(con, f"harmonized/{name}"), *_code(quality), _rules(project, "clean", name)])
+
+    def build(con: Connection) -> dict[str, int | str]:
+        with attached(con, project.archive_file(name)) as archive, transaction(con):
+            report = clean_tool(con, project, name, tables, f"{archive.name}.decision")
+            check_tool(con, project, name, tables, layer="clean")
+        return {"submissions": report.harmonized, "superseded": report.superseded, "removed": report.removed}
+
+    return _step(project, f"clean/{name}", wanted, build)
+
+
+def curated(project: Project, table: CuratedTable) -> Outcome:
+    """Build one curated table."""
+
+    def wanted(con: Connection) -> str:
+        read = [fingerprint_of(con, step) for name in sorted(table.depends) for step in makers(project, name)]
+        return _hash([table.sql, repr(table.levels), repr(table.key), repr(table.column_docs), *read, *_code(curate)])
+
+    def build(con: Connection) -> dict[str, int | str]:
+        with transaction(con):
+            return {"rows": build_table(con, table)}
+
+    return _step(project, f"curated/{table.name}", wanted, build)
+
+
+def publish_warehouse(project: Project) -> Outcome:
+    """Build the two published files, where anything in them changed."""
+    name = "published/warehouse"
+    journal().on_progress(name, None)
+    with connect(project.work_file) as con:
+        parts = read_rows(con, "SELECT name, fingerprint FROM meta.built WHERE name NOT LIKE 'p%' ORDER BY name")
+        wanted = _hash(
+            [f"{part['name']}={part['fingerprint']}" for part in parts] + _file(Path(publish.__code__.co_filename))
+        )
+        standing = fingerprint_of(con, name)
+    if standing == wanted and project.published_file.exists() and project.restricted_file.exists():
+        return journal().add(Outcome(name, anew=False))
+    public = publish(project.work_file, project.published_file, restricted=False)
+    publish(project.work_file, project.restricted_file, restricted=True)
+    with connect(project.work_file) as con:
+        mark_built(con, name, wanted)
+    figures: dict[str, int | str] = {"tables": public.tables, "columns": public.columns, "rows": public.rows}
+    return journal().add(Outcome(name, anew=True, figures=figures))
+
+
+def product(project: Project, name: str, run: str) -> Outcome:
+    """Write one product from the published file, where that changed; `run` is its receipt."""
+    step = f"products/{name}"
+    journal().on_progress(step, None)
+    with connect(project.work_file) as con:
+        day = as_of(con)
+        wanted = _hash([fingerprint_of(con, "published/warehouse"), *_code(products)])
+        standing = fingerprint_of(con, step)
+    if day is None:
+        raise ConfigError("Nothing is built yet; run `cccm build` first.")
+    period = f"{day:%Y-%m}"
+    path = project.products / period / f"{name}.xlsx"
+    if standing == wanted and path.exists():
+        return journal().add(Outcome(step, anew=False, figures={"file": str(path.relative_to(project.data))}))
+    with connect(project.published_file, read_only=True) as con:
+        path = write_product(con, project, name, period, day, _receipt(con, run))
+    with connect(project.work_file) as con:
+        mark_built(con, step, wanted)
+    return journal().add(Outcome(step, anew=True, figures={"file": str(path.relative_to(project.data))}))
+
+
+def makers(project: Project, table: str) -> list[str]:
+    """The steps that make `table` ("clean.fsmt__service" is made by clean/fsmt, the codebook by every tool's)."""
+    schema, _, name = table.partition(".")
+    if schema in {"reference", "meta"}:
+        return ["reference"]
+    if schema in {"harmonized", "clean"}:
+        return [f"{schema}/{name.split('__')[0]}"]
+    if schema in {"codebook", "ledger", "quality"}:
+        layer = "clean" if schema == "quality" else "harmonized"
+        return [f"{layer}/{tool.name}" for tool in project.tools()]
+    return [f"{schema}/{name}"]
+
+
+def _step(
+    project: Project,
+    name: str,
+    wanted: Callable[[Connection], str],
+    build: Callable[[Connection], dict[str, int | str]],
+) -> Outcome:
+    """Do `build` where the fingerprint moved."""
+    journal().on_progress(name, None)
+    with connect(project.work_file) as con:
+        now = wanted(con)
+        if fingerprint_of(con, name) == now:
+            return journal().add(Outcome(name, anew=False))
+        figures = build(con)
+        mark_built(con, name, now)
+    return journal().add(Outcome(name, anew=True, figures=figures))
+
+
+def _last_day(project: Project) -> date:
+    times = [time for tool in project.tools() if (time := last_complete_sync(project.archive_file(tool.name)))]
+    if not times:
+        raise ConfigError(f"Nothing is archived in {project.data / 'archive'} yet; run `cccm sync` first.")
+    return max(times).date()
+
+
+def _have_archive(project: Project, tool: str) -> None:
+    if not project.archive_file(tool).exists():
+        with open_archive(project.archive_file(tool)):
+            pass
+
+
+def _tables_of(project: Project, schema: str, tool: str) -> list[str]:
+    sql = """SELECT table_name FROM duckdb_tables() WHERE schema_name = ? AND
+             (table_name = ? OR starts_with(table_name, ? || '__')) AND database_name = current_database()
+             ORDER BY length(table_name), table_name"""
+    with connect(project.work_file) as con:
+        return [row["table_name"] for row in read_rows(con, sql, [schema, tool, tool])]
+
+
+def _receipt(con: Connection, run: str) -> dict[str, str]:
+    versions = read_rows(con, "SELECT tool, version FROM codebook.version ORDER BY tool, position")
+    said = ", ".join(f"{row['tool']} {row['version']}" for row in versions)
+    return {"run": run, "versions": said, "decisions": "none"}
+
+
+def _rules(project: Project, layer: str, tool: str) -> str:
+    files = [*project.expectations.glob(f"{layer}/{tool}.yml"), *project.expectations.glob(f"{layer}/{tool}__*.yml")]
+    return _hash([part for path in sorted(files) for part in _file(path)] + _code(quality))
+
+
+def _code(room: object) -> list[str]:
+    """The names and bytes of a room's modules: what it builds changes with them."""
+    folder = Path(str(getattr(room, "__file__", ""))).parent
+    return [part for path in sorted(folder.glob("*.py")) for part in _file(path)]
+
+
+def _file(path: Path) -> list[str]:
+    return [path.name, sha256(path.read_bytes()).hexdigest()]
+
+
+def _hash(parts: Iterable[str]) -> str:
+    return sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,123 @@
+"""Build a tool's harmonized tables from its archive, whole, in one transaction, with its ledger and codebook.
+
+A tool whose ledger does not balance keeps its last good tables.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from pipelines.archive.reading import Attached, attached
+from pipelines.errors import SchemaError
+from pipelines.harmonize.codebook import write_codebook
+from pipelines.harmonize.compile import plan_of
+from pipelines.harmonize.decode import create, land, set_period
+from pipelines.harmonize.exceptions import land_exceptions
+from pipelines.harmonize.knowledge import knowledge_of
+from pipelines.harmonize.ledger import (
+    TABLES,
+    Balance,
+    balance,
+    find_unbalanced,
+    list_members,
+    mark_exceptional,
+    write_balance,
+)
+from pipelines.harmonize.plan import Plan
+from pipelines.project.folders import Project
+from pipelines.project.tool import Tool
+from pipelines.store.duck import Connection, literal, plain_errors, quote, read_rows, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build came to. `rows` by table name; where `balanced` is false nothing of it was kept."""
+
+    tool: str
+    rows: dict[str, int]
+    balance: tuple[Balance, ...]
+    exceptions: int
+    balanced: bool
+
+    @property
+    def quarantined(self) -> int:
+        """How many answers wait in quarantine."""
+        return sum(line.quarantined for line in self.balance)
+
+
+def build_tool(con: Connection, project: Project, tool: Tool, *, as_of_run: int | None = None) -> BuildReport:
+    """Make the tool's tables anew in `con` (work.duckdb, with its reference tables loaded)."""
+    with attached(con, project.archive_file(tool.name), as_of_run=as_of_run) as archive:
+        plan = plan_of(tool, archive.form_versions())
+        report: BuildReport | None = None
+        with suppress(_Unbalanced), transaction(con), plain_errors(f"harmonizing {tool.name}", "nothing was changed"):
+            report = _build(con, tool, plan, archive)
+            if not report.balanced:
+                raise _Unbalanced
+    assert report is not None
+    return report
+
+
+def balance_of(con: Connection, project: Project, tool: Tool) -> tuple[Balance, ...]:
+    """Hold the tables as they stand in `con` against the archive: the ledger's check, at any moment."""
+    with attached(con, project.archive_file(tool.name)) as archive:
+        plan = plan_of(tool, archive.form_versions())
+        list_members(con, plan, archive)
+        find_unbalanced(con, plan)
+        return balance(con, plan)
+
+
+def fingerprint(con: Connection, project: Project, tool: Tool, reference: str) -> str:
+    """A text that changes whenever a build of `tool` could come out differently."""
+    with attached(con, project.archive_file(tool.name)) as archive:
+        epoch = archive.epoch()
+    hashed = sha256(f"{epoch}\n{reference}\n".encode())
+    files = [*(tool.form_file(version) for version in tool.versions), tool.folder / "tool.yml", tool.crosswalk_file]
+    for path in (*files, *_code()):
+        hashed.update(path.name.encode() + b"\0" + (path.read_bytes() if path.exists() else b""))
+    return hashed.hexdigest()
+
+
+class _Unbalanced(SchemaError):
+    """The ledger does not balance; rolls the build back."""
+
+
+def _build(con: Connection, tool: Tool, plan: Plan, archive: Attached) -> BuildReport:
+    create(con, plan)
+    _forget(con, plan)
+    list_members(con, plan, archive)
+    for name in _shapes_in_use(con):
+        documents = f"""(SELECT s.* FROM {archive.current} AS s JOIN member USING (source, asset, root_id)
+                         WHERE member.shape = {literal(name)} AND s.n_answers IS NOT NULL)"""
+        land(con, plan, plan.shapes[name], tool.period, documents)
+    exceptions = unbalanced = find_unbalanced(con, plan)
+    if unbalanced:
+        land_exceptions(con, plan, archive, knowledge_of(con, plan))
+        set_period(con, plan, tool.period, "_period IS NULL")
+        mark_exceptional(con, plan)
+        unbalanced = find_unbalanced(con, plan)
+    lines = write_balance(con, plan)
+    write_codebook(con, plan)
+    rows = {table.name: _count(con, table.name) for table in plan.tables.values()}
+    return BuildReport(tool.name, rows, lines, exceptions, balanced=not unbalanced)
+
+
+def _forget(con: Connection, plan: Plan) -> None:
+    """Take out what an earlier build said of this tool."""
+    con.execute(TABLES)
+    for table in ("note", "quarantine"):
+        con.execute(f"DELETE FROM ledger.{table} WHERE tool = ?", [plan.tool])
+
+
+def _shapes_in_use(con: Connection) -> list[str]:
+    return [row["shape"] for row in read_rows(con, "SELECT DISTINCT shape FROM member ORDER BY shape")]
+
+
+def _count(con: Connection, table: str) -> int:
+    return int(read_rows(con, f"SELECT count(*) AS n FROM harmonized.{quote(table)}")[0]["n"])
+
+
+def _code() -> list[Path]:
+    rooms = Path(__file__).parents[1]
+    return [*sorted((rooms / "harmonize").glob("*.py")), *sorted((rooms / "forms").glob("*.py"))]

@@ -1,0 +1,118 @@
+"""What becomes of every answer of a tool, decided once before any row is read: tables, columns, and a landing per path.
+
+Forms and crosswalk go in; SQL is made of the plan in decode.py, and the ledger reads it backwards. The newest version
+of the repository gives the names; an older question of the same name is the same question; the crosswalk joins the
+rest; a question that nothing joins keeps its own column, marked retired.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pipelines.forms.form import Form, Question
+from pipelines.harmonize.kinds import KINDS
+from pipelines.project.crosswalk import Layout, SplitRule
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A question's place in a table. `name` may stand for several physical columns (a geopoint has four)."""
+
+    name: str
+    kind: str
+    question: Question
+    version: str
+    retired: bool = False
+
+    @property
+    def physical(self) -> tuple[tuple[str, str], ...]:
+        """(name, SQL type) of each column in the table."""
+        return tuple((self.name + suffix, sql_type) for suffix, sql_type in KINDS[self.kind].columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A tool's table (`suffix` empty) or one of its repeats. `within` are the suffixes of the repeats around it."""
+
+    tool: str
+    suffix: str
+    columns: tuple[Column, ...]
+    within: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The table's name in the schema harmonized."""
+        return f"{self.tool}__{self.suffix}" if self.suffix else self.tool
+
+    def column(self, name: str) -> Column:
+        """The column `name`; KeyError where there is none."""
+        return {column.name: column for column in self.columns}[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where the answer at `path` lands: physical columns of a table, of a kind.
+
+    `recode` maps codes of then to codes of now. A `careful` landing is not taken by the compiled SQL: its texts need
+    what SQL does not know (labels instead of codes, several ways to write a date).
+    """
+
+    path: str
+    repeat: str
+    suffix: str
+    column: str
+    physical: tuple[str, ...]
+    kind: str
+    recode: Mapping[str, str] = field(default_factory=dict)
+    careful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One way in which documents arrive: a form version as a server has it, or a layout of a file.
+
+    `repeats` maps a repeat's path to its table's suffix, outer repeats first. `unmapped` maps a path to the reason
+    why it goes nowhere on purpose.
+    """
+
+    name: str
+    form: Form | None
+    landings: Mapping[str, Landing]
+    splits: Mapping[str, SplitRule] = field(default_factory=dict)
+    repeats: Mapping[str, str] = field(default_factory=dict)
+    unmapped: Mapping[str, str] = field(default_factory=dict)
+    layout: Layout | None = None
+
+    def repeat_of(self, suffix: str) -> str:
+        """The repeat that fills the table `suffix`; empty for the tool's own and where this shape has none."""
+        return next((repeat for repeat, into in self.repeats.items() if into == suffix), "")
+
+    def direct(self, repeat: str) -> Iterator[Landing]:
+        """The landings in this repeat that SQL takes, ordered by path; of paths that differ by case only, the first."""
+        taken = {path.casefold() for path in self.repeats}
+        for path in sorted(self.landings):
+            landing = self.landings[path]
+            if landing.repeat == repeat and not landing.careful and path.casefold() not in taken:
+                taken.add(path.casefold())
+                yield landing
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All of a tool: its tables (the tool's own first), its shapes by name, and which arrivals have which shape.
+
+    `shape_of` maps (source, asset, form version as sent) to a shape's name; `otherwise` is the shape of all others.
+    """
+
+    tool: str
+    tables: Mapping[str, Table]
+    shapes: Mapping[str, Shape]
+    shape_of: Mapping[tuple[str, str, str], str]
+    otherwise: str
+    versions: tuple[Form, ...]
+
+    def landing_anywhere(self, path: str) -> Landing | None:
+        """Where `path` lands by any version that knows it, the newest first."""
+        for shape in self.shapes.values():
+            if path in shape.landings and shape.layout is None:
+                return shape.landings[path]
+        return None

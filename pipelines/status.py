@@ -1,0 +1,156 @@
+"""What can be said of a project at a glance: tools, forms, quarantine, who has not reported. Reads only.
+
+How it is printed is terminal.py.
+"""
+
+from pathlib import Path
+
+from pipelines.defs.journal import Outcome
+from pipelines.errors import SchemaError
+from pipelines.forms.form import Form
+from pipelines.forms.read import read_form, warnings_of
+from pipelines.harmonize.compile import plan_of
+from pipelines.project import Project, Tool
+from pipelines.store.duck import connect, read_rows, table_exists
+
+Line = dict[str, object]
+
+
+def line(outcome: Outcome) -> Line:
+    """One line about a step."""
+    came = ", ".join(f"{name.replace('_', ' ')} {figure}" for name, figure in outcome.figures.items() if figure != 0)
+    did = "failed" if outcome.error else "done" if outcome.anew else "unchanged"
+    return {"step": outcome.step, "": did, "what": came}
+
+
+def tools(project: Project) -> list[Line]:
+    """One line a tool."""
+    return [_tool_line(project, tool) for tool in project.tools()]
+
+
+def summary(project: Project) -> list[Line]:
+    """What a run came to, one line a tool: received, landed, quarantined, findings; and the products."""
+    names = sorted({path.stem for path in project.products.rglob("*.xlsx")})
+    return [
+        {
+            "tool": tool.name,
+            "versions": ", ".join(tool.versions),
+            "received": row["received"],
+            "landed": row["landed"],
+            "quarantined": row["quarantined"],
+            "findings": row["findings"],
+            "products": ", ".join(name for name in names if name in PRODUCTS_OF.get(tool.name, ())),
+        }
+        for tool in project.tools()
+        for row in _read(project, SUMMARY, [tool.name])
+    ]
+
+
+PRODUCTS_OF = {"population": ("population_sheet",), "fsmt": ("service_3w",)}
+
+SUMMARY = """
+SELECT coalesce(sum(submissions), 0)::BIGINT AS submissions, coalesce(sum(received), 0)::BIGINT AS received,
+       coalesce(sum(landed + split), 0)::BIGINT AS landed, coalesce(sum(quarantined), 0)::BIGINT AS quarantined,
+       (SELECT count(*) FROM quality.finding WHERE tool = $1) AS findings
+FROM ledger.balance WHERE tool = $1
+"""
+
+QUARANTINE = """
+SELECT tool, _form_version AS version, path, reason, count(*) AS answers, min(remedy) AS "what to do"
+FROM ledger.quarantine GROUP BY ALL ORDER BY ALL
+"""
+
+NOT_REPORTED = """
+SELECT period, count(*) AS camps, string_agg(site_name, ', ' ORDER BY site_name) AS names
+FROM curated.camp_population WHERE status = 'missing'
+GROUP BY period ORDER BY period DESC LIMIT 3
+"""
+
+
+def quarantine(project: Project) -> list[Line]:
+    """The quarantined answers by tool, version, question and reason."""
+    return _read(project, QUARANTINE, [])
+
+
+def not_reported(project: Project) -> list[Line]:
+    """The camps without population figures, the latest months first."""
+    return _read(project, NOT_REPORTED, [])
+
+
+def forms(project: Project, names: list[str]) -> list[Line]:
+    """One line a form version: its size, its gaps, and what is wrong with it."""
+    return [_form_line(project.tool(name), version) for name in names for version in project.tool(name).versions]
+
+
+def _tool_line(project: Project, tool: Tool) -> Line:
+    counted = next(iter(_read(project, SUMMARY, [tool.name])), {})
+    return {
+        "tool": tool.name,
+        "versions": ", ".join(tool.versions),
+        "submissions": counted.get("submissions", 0),
+        "quarantined": counted.get("quarantined", 0),
+        "findings": counted.get("findings", 0),
+        "last sync": _last_sync(project.archive_file(tool.name)),
+        "unreviewed": ", ".join(tool.awaiting_review),
+    }
+
+
+def _last_sync(path: Path) -> str:
+    if not path.exists():
+        return "never"
+    with connect(path, read_only=True) as con:
+        rows = read_rows(
+            con, "SELECT source, server_time, complete, error_class FROM sync_run ORDER BY run DESC LIMIT 1"
+        )
+    if not rows:
+        return "never"
+    last = rows[0]
+    when = last["server_time"].isoformat(timespec="minutes") if last["server_time"] else "not complete"
+    return f"{when} from {last['source']}" + (f" ({last['error_class']})" if last["error_class"] else "")
+
+
+def _form_line(tool: Tool, version: str) -> Line:
+    try:
+        form = read_form(tool.form_file(version), tool.name, version)
+        problems = [*warnings_of(tool.form_file(version)), *_gaps(form)]
+        plan_of(tool, [])
+    except SchemaError as error:
+        return {
+            "tool": tool.name,
+            "version": version,
+            "questions": 0,
+            "languages": "",
+            "awaiting review": 0,
+            "problems": str(error),
+        }
+    texts = sum(len(question.labels.keys() & set(tool.awaiting_review)) for question in form.questions)
+    return {
+        "tool": tool.name,
+        "version": version,
+        "questions": len(form.questions),
+        "languages": ", ".join(form.languages),
+        "awaiting review": texts,
+        "problems": "; ".join(problems),
+    }
+
+
+def _gaps(form: Form) -> list[str]:
+    unclassified = [question.name for question in form.questions if not question.sensitivity]
+    spoken = [
+        f"{question.name} has no label in {', '.join(sorted(missing))}"
+        for question in form.questions
+        if question.labels and (missing := set(form.languages) - question.labels.keys())
+    ]
+    closed = [f"without sensitivity (so restricted): {', '.join(unclassified)}"] if unclassified else []
+    return [*closed, *spoken]
+
+
+def _read(project: Project, sql: str, params: list[object]) -> list[Line]:
+    """Rows of the work file; none where nothing is built yet."""
+    if not project.work_file.exists():
+        return []
+    with connect(project.work_file, read_only=True) as con:
+        needed = [("ledger", "balance"), ("quality", "finding"), ("curated", "camp_population")]
+        if not all(table_exists(con, *table) for table in needed if f"{table[0]}.{table[1]}" in sql):
+            return []
+        return read_rows(con, sql, params)

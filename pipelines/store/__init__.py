@@ -1,0 +1,1 @@
+"""Where tables rest: opening, writing and publishing DuckDB files. The only door to duckdb."""

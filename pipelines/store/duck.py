@@ -1,0 +1,181 @@
+"""Open a DuckDB file, write to it, close it.
+
+The only module that names duckdb.connect. What the tables are belongs to the rooms that build them; the two published
+files are publish.py.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from pipelines.errors import CccmError, DataError, DiskError, LockError
+
+Connection = duckdb.DuckDBPyConnection
+
+SECONDS_TO_WAIT_FOR_A_WRITER = 10.0
+
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "enable_external_access": "true",
+}
+
+
+def quote(identifier: str) -> str:
+    """`identifier` as SQL writes a name: the one place where a foreign name becomes SQL."""
+    return exp.to_identifier(identifier, quoted=True).sql(dialect="duckdb")
+
+
+def literal(text: str) -> str:
+    """`text` as an SQL string literal, for the places where a parameter cannot stand."""
+    return exp.Literal.string(text).sql(dialect="duckdb")
+
+
+@contextmanager
+def connect(path: Path, *, read_only: bool = False) -> Iterator[Connection]:
+    """Yield the file at `path`, open; a writer waits briefly for another one, then LockError says who holds it."""
+    con = _open(path, read_only=read_only)
+    try:
+        con.execute("SET TimeZone = 'UTC'")
+        yield con
+    finally:
+        con.close()
+
+
+@contextmanager
+def in_memory() -> Iterator[Connection]:
+    """Yield a database that rests nowhere."""
+    con = duckdb.connect(":memory:", config=CONFIG)
+    try:
+        con.execute("SET TimeZone = 'UTC'")
+        yield con
+    finally:
+        con.close()
+
+
+@contextmanager
+def transaction(con: Connection) -> Iterator[Connection]:
+    """Commit what the block wrote, all of it or nothing."""
+    con.execute("BEGIN TRANSACTION")
+    try:
+        yield con
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    con.execute("COMMIT")
+
+
+@contextmanager
+def new_file(path: Path, *, storage_version: str = "", mode: int = 0o644) -> Iterator[Connection]:
+    """Yield an empty database that becomes `path` when the block ends well: checkpointed, synced, renamed.
+
+    A kill before the rename leaves whatever stood at `path` untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    draft.unlink(missing_ok=True)
+    option = f" (STORAGE_VERSION {literal(storage_version)})" if storage_version else ""
+    try:
+        with in_memory() as con:
+            con.execute(f"ATTACH {literal(str(draft))} AS new_file{option}")
+            con.execute("USE new_file")
+            yield con
+            con.execute("CHECKPOINT new_file")
+            con.execute("USE memory")
+            con.execute("DETACH new_file")
+        draft.chmod(mode)
+        sync_file(draft)
+        draft.replace(path)
+        sync_file(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read_rows(con: Connection, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
+    """The rows of `sql`, each by column name."""
+    cursor = con.execute(sql, list(params))
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def read_value(con: Connection, sql: str, params: Sequence[object] = ()) -> Any:
+    """The first column of the only row of `sql`; None where there is no row."""
+    row = con.execute(sql, list(params)).fetchone()
+    return row[0] if row else None
+
+
+def insert_texts(con: Connection, table: str, rows: Sequence[Sequence[str | None]]) -> None:
+    """Insert `rows` of texts into `table` (SQL), each cast to its column's type; one statement, however many rows."""
+    if not rows:
+        return
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    con.execute(f"INSERT INTO {table} SELECT {', '.join(['unnest(?::VARCHAR[])'] * len(columns))}", columns)
+
+
+def table_exists(con: Connection, schema: str, table: str) -> bool:
+    """Whether this database holds `schema`.`table`."""
+    sql = """SELECT count(*) FROM duckdb_tables()
+             WHERE database_name = current_database() AND schema_name = ? AND table_name = ?"""
+    return bool(read_value(con, sql, [schema, table]))
+
+
+def columns_of(con: Connection, schema: str, table: str) -> dict[str, str]:
+    """Column name -> type of `schema`.`table`, in the table's order."""
+    sql = """SELECT column_name, data_type FROM duckdb_columns()
+             WHERE database_name = current_database() AND schema_name = ? AND table_name = ? ORDER BY column_index"""
+    return dict(con.execute(sql, [schema, table]).fetchall())
+
+
+@contextmanager
+def plain_errors(where: str, remedy: str) -> Iterator[None]:
+    """Turn a database error into one sentence without the values that DuckDB likes to quote."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        message = f"{where}: DuckDB ran out of memory or disk; free some and run again."
+        raise DiskError(message) from error
+    except duckdb.Error as error:
+        raise DataError(f"{where}: {scrubbed(str(error))}; {remedy}.") from error
+
+
+def scrubbed(message: str) -> str:
+    """The first line of a DuckDB message, with every quoted value and payload taken out."""
+    first = message.strip().split("\n")[0].split("Input:")[0]
+    return re.sub(r"'[^']*'", "'…'", first).strip().rstrip(".")[:300]
+
+
+def sync_file(path: Path) -> None:
+    """Make the disk hold `path` (a file, or a folder's list of names) before we go on."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _open(path: Path, *, read_only: bool) -> Connection:
+    if read_only and not path.exists():
+        raise DataError(f"{path} does not exist; run `cccm run` first.")
+    give_up_at = time.monotonic() + SECONDS_TO_WAIT_FOR_A_WRITER
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only, config=CONFIG)
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower() or time.monotonic() > give_up_at:
+                raise _why_not_open(path, str(error)) from error
+            time.sleep(0.2)
+
+
+def _why_not_open(path: Path, message: str) -> CccmError:
+    if "lock" in message.lower():
+        holder = re.search(r"PID (\d+)", message)
+        who = f"process {holder.group(1)}" if holder else "another process"
+        return LockError(f"{path} is being written by {who}; wait until it has finished and run again.")
+    return DataError(f"{path} cannot be opened as a DuckDB file; put back its last backup, or move it away.")

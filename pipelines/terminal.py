@@ -1,0 +1,101 @@
+"""What a person sees in the terminal: progress bars, tables, one sentence for an error. What is done is cli.py."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pipelines.errors import CccmError
+
+out = Console()
+err = Console(stderr=True)
+
+
+def show_table(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool = False) -> None:
+    """Print `rows` as a table, or as JSON."""
+    if as_json:
+        out.print_json(json.dumps([dict(row) for row in rows], default=str, ensure_ascii=False))
+        return
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    if not rows:
+        say(f"{title}: nothing" if title else "nothing")
+        return
+    names = list(rows[0])
+    for name in names:
+        numeric = all(isinstance(row[name], int | float) for row in rows)
+        first = name == names[0]
+        table.add_column(
+            escape(name), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric or first
+        )
+    for row in rows:
+        table.add_row(*(_cell(row[name]) for name in names))
+    out.print(table)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence."""
+    out.print(escape(sentence), highlight=False)
+
+
+def complain(error: CccmError | str) -> None:
+    """Print what went wrong, where errors go."""
+    err.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+
+
+def warn(sentence: str) -> None:
+    """Print what should be looked at."""
+    err.print(f"[bold yellow]note[/]: {escape(sentence)}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def step_bar(total: int, *, quiet: bool = False) -> Iterator[Callable[[str, int | None], None]]:
+    """Yield a callback for a run's progress: the step, and how many submissions it has seen (None where it counts
+    none).
+    """
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<34}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=not sys.stderr.isatty(), disable=quiet) as progress:
+        task = progress.add_task("starting", total=total)
+        seen: set[str] = set()
+
+        def tell(step: str, done: int | None) -> None:
+            seen.add(step)
+            counted = f" {done:,}" if done else ""
+            progress.update(task, description=f"{step}{counted}", completed=len(seen))
+
+        yield tell
+        progress.update(task, description="done", completed=total)
+
+
+@contextmanager
+def count_bar(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Yield a callback for (done, total)."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<34}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=not sys.stderr.isatty(), disable=quiet) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return escape(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
