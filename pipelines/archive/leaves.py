@@ -111,9 +111,14 @@ def _collect(keys: Mapping[str, object], repeat: str, index: str, found: Records
 
 
 def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """`value` as JSON without spaces, numbers as they were written."""
+    if isinstance(value, _Number):
+        return value
+    if isinstance(value, list):
+        return "[" + ",".join(map(_text, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_text(key)}:{_text(part)}" for key, part in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -125,5 +130,13 @@ def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return keys
 
 
-DECODE = json.JSONDecoder(object_pairs_hook=_each_key_once, parse_int=str, parse_float=str, parse_constant=str).decode
+class _Number(str):
+    """A number of JSON, as it was written."""
+
+    __slots__ = ()
+
+
+DECODE = json.JSONDecoder(
+    object_pairs_hook=_each_key_once, parse_int=_Number, parse_float=_Number, parse_constant=_Number
+).decode
 """Reads JSON with every number as the text it was written in."""

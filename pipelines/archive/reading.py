@@ -41,8 +41,9 @@ class Attached:
                     (SELECT concat(count(*), '.', max(seen_run), '.', max(gone_run), '.', count(gone_run))
                      FROM {self.name}.submission),
                     (SELECT count(*) FROM {self.name}.form_version),
-                    (SELECT concat(count(*), '.', count(undone_by)) FROM {self.name}.decision), {self.as_of_run or
-                    0})"""
+                    (SELECT concat(count(*), '.', count(undone_by)) FROM {self.name}.decision), {
+            self.as_of_run or 0
+        })"""
         return str(read_value(self.con, sql))
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
-from pipelines import curate, products, quality
+from pipelines import curate, products, quality, store
 from pipelines.archive.archive import open_archive
 from pipelines.archive.reading import attached, last_complete_sync
 from pipelines.curate import CuratedTable, build_table
@@ -25,6 +25,7 @@ from pipelines.store.duck import Connection, connect, read_rows, transaction
 from pipelines.store.publish import publish
 from pipelines.store.reference import fingerprint as reference_fingerprint
 from pipelines.store.reference import load_reference
+from pipelines.store.stale import drop_tables, forget_others, tables_of
 
 Step = Callable[[], Outcome]
 
@@ -33,15 +34,18 @@ def prepare(project: Project, day: date | None = None) -> Outcome:
     """Load the reference tables, the calendars and the day that all builds read instead of a clock."""
     day = day or _last_day(project)
     calendars = [(t.name, t.calendar.due_day, t.calendar.late_after_day) for t in project.tools()]
-    wanted = _hash([reference_fingerprint(project.reference), day.isoformat(), repr(calendars)])
+    tables = [path.stem for path in project.curated.glob("*.sql")]
+    known = [reference_fingerprint(project.reference), day.isoformat(), repr(calendars), repr(sorted(tables))]
+    wanted = _hash([*known, *_code(store)])
 
     def build(con: Connection) -> dict[str, int | str]:
-        tables = load_reference(con, project.reference)
+        loaded = load_reference(con, project.reference)
         set_as_of(con, day)
+        forget_others(con, [name for name, _, _ in calendars], tables)
         con.execute("DELETE FROM meta.calendar")
         for calendar in calendars:
             con.execute("INSERT INTO meta.calendar VALUES (?, ?, ?)", list(calendar))
-        return {"tables": len(tables), "as_of": day.isoformat()}
+        return {"tables": len(loaded), "as_of": day.isoformat()}
 
     return _step(project, "reference", lambda _: wanted, build)
 
@@ -60,6 +64,7 @@ def harmonize(project: Project, name: str) -> Outcome:
         )
 
     def build(con: Connection) -> dict[str, int | str]:
+        before = set(tables_of(con, "harmonized", name))
         report = build_tool(con, project, tool)
         if not report.balanced:
             wrong = sum(line.unbalanced for line in report.balance)
@@ -69,6 +74,7 @@ def harmonize(project: Project, name: str) -> Outcome:
             )
             raise SchemaError(message)
         with transaction(con):
+            drop_tables(con, "harmonized", before - report.rows.keys())
             checked = check_tool(con, project, name, list(report.rows))
         landed = sum(line.landed for line in report.balance)
         return {
@@ -85,13 +91,14 @@ def harmonize(project: Project, name: str) -> Outcome:
 
 def clean(project: Project, name: str) -> Outcome:
     """Apply the decisions, and keep one current record for each unit and period."""
-    tables = _tables_of(project, "harmonized", name)
 
     def wanted(con: Connection) -> str:
         return _hash([fingerprint_of(con, f"harmonized/{name}"), *_code(quality), _rules(project, "clean", name)])
 
     def build(con: Connection) -> dict[str, int | str]:
+        tables = tables_of(con, "harmonized", name)
         with attached(con, project.archive_file(name)) as archive, transaction(con):
+            drop_tables(con, "clean", set(tables_of(con, "clean", name)) - set(tables))
             report = clean_tool(con, project, name, tables, f"{archive.name}.decision")
             check_tool(con, project, name, tables, layer="clean")
         return {"submissions": report.harmonized, "superseded": report.superseded, "removed": report.removed}
@@ -195,14 +202,6 @@ def _have_archive(project: Project, tool: str) -> None:
     if not project.archive_file(tool).exists():
         with open_archive(project.archive_file(tool)):
             pass
-
-
-def _tables_of(project: Project, schema: str, tool: str) -> list[str]:
-    sql = """SELECT table_name FROM duckdb_tables() WHERE schema_name = ? AND
-             (table_name = ? OR starts_with(table_name, ? || '__')) AND database_name = current_database()
-             ORDER BY length(table_name), table_name"""
-    with connect(project.work_file) as con:
-        return [row["table_name"] for row in read_rows(con, sql, [schema, tool, tool])]
 
 
 def _receipt(con: Connection, run: str) -> dict[str, str]:

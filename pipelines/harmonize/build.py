@@ -3,13 +3,11 @@
 A tool whose ledger does not balance keeps its last good tables.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from pipelines.archive.reading import Attached, attached
-from pipelines.errors import SchemaError
 from pipelines.harmonize.codebook import write_codebook
 from pipelines.harmonize.compile import plan_of
 from pipelines.harmonize.decode import create, land, set_period
@@ -50,13 +48,11 @@ def build_tool(con: Connection, project: Project, tool: Tool, *, as_of_run: int 
     """Make the tool's tables anew in `con` (work.duckdb, with its reference tables loaded)."""
     with attached(con, project.archive_file(tool.name), as_of_run=as_of_run) as archive:
         plan = plan_of(tool, archive.form_versions())
-        report: BuildReport | None = None
-        with suppress(_Unbalanced), transaction(con), plain_errors(f"harmonizing {tool.name}", "nothing was changed"):
-            report = _build(con, tool, plan, archive)
-            if not report.balanced:
-                raise _Unbalanced
-    assert report is not None
-    return report
+        try:
+            with transaction(con), plain_errors(f"harmonizing {tool.name}", "nothing was changed"):
+                return _balanced(_build(con, tool, plan, archive))
+        except _UnbalancedError as unbalanced:
+            return unbalanced.report
 
 
 def balance_of(con: Connection, project: Project, tool: Tool) -> tuple[Balance, ...]:
@@ -79,8 +75,18 @@ def fingerprint(con: Connection, project: Project, tool: Tool, reference: str) -
     return hashed.hexdigest()
 
 
-class _Unbalanced(SchemaError):
+class _UnbalancedError(Exception):
     """The ledger does not balance; rolls the build back."""
+
+    def __init__(self, report: BuildReport) -> None:
+        super().__init__(report.tool)
+        self.report = report
+
+
+def _balanced(report: BuildReport) -> BuildReport:
+    if not report.balanced:
+        raise _UnbalancedError(report)
+    return report
 
 
 def _build(con: Connection, tool: Tool, plan: Plan, archive: Attached) -> BuildReport:

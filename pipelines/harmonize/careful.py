@@ -144,8 +144,9 @@ def _place(leaf: Leaf, landing: Landing, plan: Plan, rows: Mapping[str, int]) ->
     depth = 1 + len(plan.tables[landing.suffix].within) if landing.suffix else 0
     if expected and depth == (leaf.index.count(".") + 1 if leaf.index else 0):
         return leaf.index, ""
-    if not leaf.repeat:
-        return ".".join("1" * depth), "" if expected else "flat_repeat"
+    if not leaf.repeat or landing.repeat.startswith(leaf.repeat + "/"):
+        places = leaf.index.split(".") if leaf.index else []
+        return ".".join([*places, *"1" * (depth - len(places))]), "" if expected else "flat_repeat"
     if not landing.suffix and rows[leaf.repeat] == 1:
         return "", "" if expected else "listed_group"
     return None
@@ -163,8 +164,9 @@ def _put(leaf: Leaf, landing: Landing, index: str, why: str, fates: Fates, plan:
         return
     if converted.text is not None or name not in record:
         record[name] = converted.text
-    exact = converted.text == leaf.text and landing.kind in EXACT and not (why or landing.recode)
-    fates.placed.append(Placed(leaf, landing.suffix, landing.physical[0], index, why or converted.why, exact))
+    why = why or converted.why
+    exact = converted.text == leaf.text and landing.kind in EXACT and why not in FORCED and not landing.recode
+    fates.placed.append(Placed(leaf, landing.suffix, landing.physical[0], index, why, exact))
 
 
 def _record(fates: Fates, plan: Plan, suffix: str, index: str) -> Record:

@@ -54,10 +54,8 @@ def write_codebook(con: Connection, plan: Plan) -> None:
     for table in ("version", "question", "choice", "label"):
         con.execute(f"DELETE FROM codebook.{table} WHERE tool = ?", [plan.tool])
     names = [table.name for table in plan.tables.values()]
-    con.execute(
-        "DELETE FROM codebook.column_ WHERE schema_name IN ('harmonized', 'clean') AND table_name IN (SELECT unnest(?))",
-        [names],
-    )
+    ours = "schema_name IN ('harmonized', 'clean') AND table_name IN (SELECT unnest(?))"
+    con.execute(f"DELETE FROM codebook.column_ WHERE {ours}", [names])
     oldest_first = list(reversed(plan.versions))
     insert_texts(con, "codebook.version", [_version(form, number) for number, form in enumerate(oldest_first, start=1)])
     insert_texts(con, "codebook.question", [row for form in oldest_first for row in _questions(plan, form)])

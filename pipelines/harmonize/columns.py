@@ -26,7 +26,7 @@ class Registry:
         self._newest = newest
         self._tables: dict[str, dict[str, Column]] = {"": {}}
         self._within: dict[str, tuple[str, ...]] = {"": ()}
-        self._by_path: dict[tuple[str, str], Column] = {}
+        self._by_path: dict[tuple[str, str], list[Column]] = {}
         self._suffixes: dict[str, str] = {}
 
     def add(self, form: Form, entries: Mapping[str, Entry]) -> dict[str, tuple[str, str]]:
@@ -86,13 +86,12 @@ class Registry:
 
     def _place(self, suffix: str, question: Question, version: str, *, alone: bool) -> str:
         """The column of `question`: the one of its name where that is plain, else one of its own."""
-        same_path = self._by_path.get((suffix, question.path))
-        if same_path:
-            return same_path.name
         columns = self._tables[suffix]
-        standing = columns.get(question.name.casefold())
-        if alone and standing and _joins(question, standing):
-            return standing.name
+        of_its_path = self._by_path.setdefault((suffix, question.path), [])
+        of_its_name = columns.get(question.name.casefold())
+        for standing in [*of_its_path, *([of_its_name] if alone and of_its_name else [])]:
+            if _joins(question, standing):
+                return standing.name
         name = question.name if alone else "__".join(question.path.split("/")[-2:])
         column = Column(
             name=_free(name, kind_of(question.type), columns),
@@ -102,7 +101,7 @@ class Registry:
             retired=version != self._newest,
         )
         columns[column.name.casefold()] = column
-        self._by_path[suffix, question.path] = column
+        of_its_path.append(column)
         return column.name
 
 

@@ -80,11 +80,10 @@ def set_period(con: Connection, plan: Plan, period: Period, rows: Sql) -> None:
     """Say of `rows` (a condition) what period they are about: as asked, or else when they were sent."""
     sent = "strftime(_submitted_at, '%Y-%m')"
     asked = _asked_period(plan, period)
+    how = f"CASE WHEN {asked} IS NOT NULL THEN 'asked' WHEN _submitted_at IS NOT NULL THEN 'submitted' END"
     con.execute(
         f"""UPDATE harmonized.{quote(plan.tool)}
-            SET _period = coalesce({asked}, {sent}),
-                _period_how = CASE WHEN {asked} IS NOT NULL THEN 'asked' WHEN _submitted_at IS NOT NULL THEN 'submitted' END
-            WHERE {rows}"""
+            SET _period = coalesce({asked}, {sent}), _period_how = {how} WHERE {rows}"""
     )
 
 

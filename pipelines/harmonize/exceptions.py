@@ -28,8 +28,8 @@ CREATE OR REPLACE TEMP TABLE placed (
 NOTES = """
 INSERT INTO ledger.note
 SELECT ?, source, asset, root_id, placed.repeat, _index, placed.path, placed.text, table_name, key, landed_index,
-cell.text,
-       CASE WHEN why = '' THEN 'rewritten' ELSE why END
+       CASE WHEN why <> 'missing' THEN cell.text END,
+       CASE WHEN why NOT IN ('', 'rewritten') THEN why WHEN cell.text = placed.text THEN 'moved' ELSE 'rewritten' END
 FROM placed LEFT JOIN cell USING (source, asset, root_id, table_name, key, landed_index)
 WHERE (cell.text IS NOT NULL OR why = 'missing')
   AND (forced OR cell.text IS DISTINCT FROM placed.text OR cell.path <> placed.path)

@@ -72,8 +72,10 @@ def _interval(offset: Sql) -> Sql:
 
 
 def _datetime_text(columns: tuple[Sql, ...]) -> Sql:
+    """Time and offset as devices write them. One without the other gives a text that no answer is."""
     utc, offset = columns
-    return f"strftime({utc} + {_interval(offset)}, '%Y-%m-%dT%H:%M:%S.%g') || {offset}"
+    local = f"strftime({utc} + {_interval(offset)}, '%Y-%m-%dT%H:%M:%S.%g')"
+    return f"coalesce({local} || {offset}, {offset}, CAST({utc} AS VARCHAR))"
 
 
 def _part(text: Sql, position: int) -> Sql:
@@ -84,7 +86,9 @@ def _part(text: Sql, position: int) -> Sql:
 def _point_text(columns: tuple[Sql, ...]) -> Sql:
     """Two to four numbers. What could be no point gives a text that no answer is."""
     lat, lon, alt, acc = (f"CAST({column} AS VARCHAR)" for column in columns)
-    return f"nullif(concat_ws(' ', {lat}, CASE WHEN {lat} IS NOT NULL THEN coalesce({lon}, '?') END, {alt}, {acc}), '')"
+    gap = f"CASE WHEN {acc} IS NOT NULL THEN ' ?' ELSE '' END"
+    text = f"coalesce({lat}, '?') || ' ' || coalesce({lon}, '?') || coalesce(' ' || {alt}, {gap}) || coalesce(' ' || {acc}, '')"
+    return f"CASE WHEN coalesce({lat}, {lon}, {alt}, {acc}) IS NOT NULL THEN {text} END"
 
 
 KINDS: Mapping[str, Kind] = {

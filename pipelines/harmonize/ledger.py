@@ -151,6 +151,9 @@ def long_cells(read: Iterable[Cell], table: Table, repeat: str, members: Sql) ->
 
 
 def _landings(shape: Shape, table: Table, repeat: str) -> list[Landing]:
+    """The landings that this shape has in `table`; an answer that came there from elsewhere needs a note."""
+    if table.suffix and not repeat:
+        return []
     landings = [shape.landings[path] for path in sorted(shape.landings)]
     return [landing for landing in landings if landing.repeat == repeat and landing.suffix == table.suffix]
 
@@ -315,8 +318,13 @@ SELECT CAST($1 AS VARCHAR) AS tool, shape AS form_version, count(*) AS submissio
        count(*) FILTER (n_answers IS NULL) AS unreadable,
        count(*) FILTER ((source, asset, root_id) IN (SELECT (source, asset, root_id) FROM unbalanced)) AS unbalanced
 FROM member LEFT JOIN noted USING (source, asset, root_id) LEFT JOIN held USING (source, asset, root_id)
-GROUP BY shape ORDER BY shape
+GROUP BY shape
+UNION ALL
+SELECT $1, '', 0, 0, 0, 0, 0, 0, 0, count(*) FROM unbalanced ANTI JOIN member USING (source, asset, root_id)
+HAVING count(*) > 0
+ORDER BY form_version
 """
+"""A line for each shape; rows that come from no submission at all are a line without a version."""
 
 
 def _comparison(plan: Plan) -> Sql:
