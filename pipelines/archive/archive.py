@@ -149,11 +149,11 @@ class Run:
             self._con.execute(sql, [self.number, self.source, self.asset, list(root_ids)])
             self._add(Counts(deleted=len(root_ids)))
 
-    def complete(self, server_time: datetime) -> None:
-        """Say that everything the server showed at `server_time` (UTC) is archived."""
+    def complete(self, server_time: datetime, *, doubted: bool = False) -> None:
+        """Say that all the server showed at `server_time` (UTC) is archived; `doubted` where it showed too little."""
         with transaction(self._con):
-            sql = "UPDATE sync_run SET complete = true, server_time = ? WHERE run = ?"
-            self._con.execute(sql, [server_time, self.number])
+            sql = "UPDATE sync_run SET complete = true, server_time = ?, error_class = ? WHERE run = ?"
+            self._con.execute(sql, [server_time, "data" if doubted else None, self.number])
 
     def fail(self, error_class: str) -> None:
         """Say why this run did not complete; what it archived so far stays."""

@@ -18,14 +18,15 @@ class Verdict:
 def believe(vanished: int, known: int, *, accepted: bool) -> Verdict:
     """Judge `vanished` of `known` submissions.
 
-    Refused where more than max(50, 2 % of the known rows) vanish, or more than 20 % where at least 5 vanish; `accepted`
-    is the IMO's word that the deletions are real.
+    Refused where more than max(50, 2 % of the known rows) vanish, more than 20 % where at least 5 vanish, or all of
+    several; `accepted` is the IMO's word that the deletions are real.
     """
     if accepted or not vanished:
         return Verdict(believed=True)
     too_many = vanished > max(50, known * 0.02)
     too_large_a_share = vanished >= 5 and vanished > known * 0.2
-    if too_many or too_large_a_share:
+    all_of_several = vanished == known > 1
+    if too_many or too_large_a_share or all_of_several:
         why = (
             f"{vanished} of {known} known submissions are gone from the server; nothing was marked as deleted; "
             "run again with --accept-deletions if they were really deleted"

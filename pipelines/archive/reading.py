@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.store.duck import Connection, connect, literal, quote, read_value
+from pipelines.store.duck import Connection, attached_file, connect, quote, read_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +35,32 @@ class Attached:
                   GROUP BY ALL ORDER BY source, asset, min(first_seen), version"""
         return self.con.execute(sql).fetchall()
 
+    @property
+    def decisions(self) -> str:
+        """A relation (SQL) with the columns of `decision`."""
+        return f"{self.name}.decision"
+
     def epoch(self) -> str:
-        """A text that changes whenever a revision, a tombstone, a form version or a decision was added."""
+        """A text that changes with any revision, tombstone or form version."""
+        what = "source, asset, root_id, revision, raw_sha256, gone_run"
         sql = f"""SELECT concat_ws('/',
-                    (SELECT concat(count(*), '.', max(seen_run), '.', max(gone_run), '.', count(gone_run))
-                     FROM {self.name}.submission),
-                    (SELECT count(*) FROM {self.name}.form_version),
-                    (SELECT concat(count(*), '.', count(undone_by)) FROM {self.name}.decision), {
-            self.as_of_run or 0
-        })"""
+                    (SELECT concat(count(*), '.', bit_xor(hash({what}))) FROM {self.name}.submission),
+                    (SELECT concat(count(*), '.', bit_xor(hash(source, asset, version, content)))
+                     FROM {self.name}.form_version), {self.as_of_run or 0})"""
+        return str(read_value(self.con, sql))
+
+    def epoch_of_decisions(self) -> str:
+        """A text that changes with any decision."""
+        sql = f"SELECT concat(count(*), '.', bit_xor(hash(decision))) FROM {self.name}.decision"
         return str(read_value(self.con, sql))
 
 
 @contextmanager
 def attached(con: Connection, path: Path, *, as_of_run: int | None = None) -> Iterator[Attached]:
     """Attach the archive at `path` to `con`, read-only, for the length of the block."""
-    name = quote(f"archive_{path.stem}")
-    con.execute(f"ATTACH {literal(str(path))} AS {name} (READ_ONLY)")
-    try:
-        yield Attached(con, name, as_of_run)
-    finally:
-        con.execute(f"DETACH {name}")
+    name = f"archive_{path.stem}"
+    with attached_file(con, path, name):
+        yield Attached(con, quote(name), as_of_run)
 
 
 def last_complete_sync(path: Path) -> datetime | None:
@@ -65,3 +70,21 @@ def last_complete_sync(path: Path) -> datetime | None:
     with connect(path, read_only=True) as con:
         value: datetime | None = read_value(con, "SELECT max(server_time) FROM sync_run WHERE complete")
         return value
+
+
+def decisions_in(path: Path) -> int:
+    """How many decisions stand in the archive at `path`, those that were undone left aside."""
+    if not path.exists():
+        return 0
+    with connect(path, read_only=True) as con:
+        return int(read_value(con, "SELECT count(*) FROM decision WHERE undone_by IS NULL"))
+
+
+def last_sync_failed(path: Path, source: str) -> str:
+    """Why the last sync from `source` did not complete, in a few words; empty where it did, or where there was none."""
+    if not path.exists():
+        return ""
+    sql = "SELECT complete, coalesce(error_class, 'cut short') FROM sync_run WHERE source = ? ORDER BY run DESC LIMIT 1"
+    with connect(path, read_only=True) as con:
+        row = con.execute(sql, [source]).fetchone()
+    return f"the last sync from {source} did not complete ({row[1]})" if row and not row[0] else ""

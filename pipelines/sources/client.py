@@ -4,9 +4,7 @@ A URL that a server gives is never followed; callers pass paths, and redirects a
 answers is that server's module.
 """
 
-import json
 from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +15,8 @@ from pipelines.errors import AuthError, CccmError, ConfigError, ServerError, Tra
 
 CONNECT_SECONDS, READ_SECONDS = 10, 130
 """Kobo gives a query 120 seconds (SYNCHRONOUS_REQUEST_TIME_LIMIT); we wait a little longer than it does."""
+
+stamina.instrumentation.set_on_retry_hooks([])  # what fails in the end is said once, by us
 
 ATTEMPTS = 4
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -50,10 +50,6 @@ class Client:
         once = stamina.retry(on=TransientError, attempts=self._attempts, wait_initial=0.3, wait_max=20, timeout=300)
         fetch: Callable[[], bytes] = once(lambda: self._get(path, dict(params or {})))
         return fetch()
-
-    def get_json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """The JSON at `path`, decoded."""
-        return json.loads(self.get_bytes(path, params))
 
     def _get(self, path: str, params: dict[str, str]) -> bytes:
         try:

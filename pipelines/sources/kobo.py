@@ -8,13 +8,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from pipelines.archive.archive import Submission
 from pipelines.errors import ServerError
 from pipelines.sources.client import Client
+
+Shape = TypeVar("Shape")
 
 PAGE = 1000
 """The largest page that Kobo serves; it cuts a larger `limit` without a word."""
@@ -30,14 +32,35 @@ class _Page(msgspec.Struct):
     results: list[msgspec.Raw]
 
 
+class _Me(msgspec.Struct):
+    server_time: str
+
+
+class _Permission(msgspec.Struct):
+    codename: str = ""
+
+
+class _Version(msgspec.Struct):
+    uid: str
+
+
+class _Versions(msgspec.Struct):
+    results: list[_Version] = []
+
+
+class _Asset(msgspec.Struct):
+    effective_permissions: list[_Permission] = []
+    deployed_versions: _Versions | None = None
+
+
 class _Envelope(msgspec.Struct):
     """The keys of a submission that are the server's, as far as the archive has columns for them."""
 
     server_id: int = msgspec.field(name="_id")
-    uuid: str = msgspec.field(name="_uuid", default="")
+    uuid: str | None = msgspec.field(name="_uuid", default=None)
     version: str | None = msgspec.field(name="__version__", default=None)
-    root_uuid: str = msgspec.field(name="meta/rootUuid", default="")
-    submission_time: str = msgspec.field(name="_submission_time", default="")
+    root_uuid: str | None = msgspec.field(name="meta/rootUuid", default=None)
+    submission_time: str | None = msgspec.field(name="_submission_time", default=None)
     submitted_by: str | None = msgspec.field(name="_submitted_by", default=None)
     validation_status: Any = msgspec.field(name="_validation_status", default=None)
 
@@ -68,19 +91,15 @@ class Kobo:
 
     def server_time(self) -> datetime:
         """The server's clock, UTC without zone; it also proves our token, for Kobo answers 404 where it means 401."""
-        text = self._client.get_json("/me/").get("server_time", "")
-        try:
-            return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
-        except ValueError as error:
-            raise ServerError("The server's /me/ tells no server_time; is this address a KoboToolbox?") from error
+        return _utc(_decoded(self._client.get_bytes("/me/"), _Me, "The answer of /me/").server_time)
 
     def asset(self, uid: str) -> AssetState:
         """What the server says of the asset `uid`."""
-        detail = self._client.get_json(f"/api/v2/assets/{uid}/", {"format": "json"})
-        allowed = {permission["codename"] for permission in detail.get("effective_permissions", [])}
-        deployed = detail.get("deployed_versions") or {"results": []}
+        detail = _decoded(self._client.get_bytes(f"/api/v2/assets/{uid}/", {"format": "json"}), _Asset, f"Asset {uid}")
+        allowed = {permission.codename for permission in detail.effective_permissions}
+        deployed = detail.deployed_versions or _Versions()
         return AssetState(
-            versions=tuple(version["uid"] for version in deployed["results"]),
+            versions=tuple(version.uid for version in deployed.results),
             sees_all_rows="view_submissions" in allowed,
         )
 
@@ -108,17 +127,41 @@ class Kobo:
             wanted = [int(server_id) for server_id in server_ids[start : start + IDS_IN_ONE_URL]]
             yield [_submission(raw) for raw in self._page(uid, {"_id": {"$in": wanted}}).results]
 
+    def shown(self, uid: str, server_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these `_id` the light index shows."""
+        found: set[str] = set()
+        for start in range(0, len(server_ids), IDS_IN_ONE_URL):
+            wanted = [int(server_id) for server_id in server_ids[start : start + IDS_IN_ONE_URL]]
+            page = self._page(uid, {"_id": {"$in": wanted}}, INDEX_FIELDS)
+            found.update(_index_row(raw).server_id for raw in page.results)
+        return frozenset(found)
+
     def _page(self, uid: str, query: Mapping[str, object], fields: Sequence[str] = ()) -> _Page:
         params = {"format": "json", "limit": str(PAGE), "sort": '{"_id":1}', "query": _compact(query)}
         if fields:
             params["fields"] = _compact(fields)
         body = self._client.get_bytes(f"/api/v2/assets/{uid}/data/", params)
-        try:
-            return msgspec.json.decode(body, type=_Page)
-        except msgspec.DecodeError as error:
-            raise ServerError(
-                f"The data of asset {uid} came in a shape that is not Kobo's; check the address."
-            ) from error
+        page = _decoded(body, _Page, f"The data of asset {uid}")
+        if page.count and not page.results:
+            message = f"The server counts {page.count} more submissions of asset {uid} and shows none; sync again."
+            raise ServerError(message)
+        return page
+
+
+def _decoded(body: bytes, shape: type[Shape], what: str) -> Shape:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ServerError(f"{what} came in a shape that is not Kobo's; check the address in sources.yml.") from error
+
+
+def _utc(text: str) -> datetime:
+    """The moment in `text` as UTC without zone; Kobo's times carry no zone and are UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ServerError(f"The server gave {text!r} for a time; ask the server's administrator.") from error
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
 
 
 def _compact(value: object) -> str:
@@ -144,13 +187,13 @@ def _envelope(raw: msgspec.Raw) -> _Envelope:
 def _submission(raw: msgspec.Raw) -> Submission:
     row = _envelope(raw)
     return Submission(
-        root_id=row.root_uuid.removeprefix("uuid:") or str(row.server_id),
-        raw=bytes(raw).decode(),
+        root_id=(row.root_uuid or "").removeprefix("uuid:") or str(row.server_id),
+        raw=_text(raw),
         raw_kind="kobo_json",
-        instance_id=row.uuid,
+        instance_id=row.uuid or "",
         server_id=str(row.server_id),
         form_version=row.version or "",
-        submitted_at=datetime.fromisoformat(row.submission_time).replace(tzinfo=None) if row.submission_time else None,
+        submitted_at=_utc(row.submission_time) if row.submission_time else None,
         submitted_by=row.submitted_by or "",
         validation_status=_status(row),
     )
@@ -158,7 +201,14 @@ def _submission(raw: msgspec.Raw) -> Submission:
 
 def _index_row(raw: msgspec.Raw) -> IndexRow:
     row = _envelope(raw)
-    return IndexRow(str(row.server_id), row.uuid, row.version or "", _status(row))
+    return IndexRow(str(row.server_id), row.uuid or "", row.version or "", _status(row))
+
+
+def _text(raw: msgspec.Raw) -> str:
+    try:
+        return bytes(raw).decode()
+    except UnicodeDecodeError as error:
+        raise ServerError("A submission came with bytes that are no UTF-8; ask the server's administrator.") from error
 
 
 def _status(row: _Envelope) -> str:

@@ -1,8 +1,11 @@
 """What has been built of what: names and fingerprints in work.duckdb, so that nothing is built twice."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
-from pipelines.store.duck import Connection, read_value
+from pipelines.store.duck import Connection, connect, new_file, read_value
 
 TABLES = """
 CREATE SCHEMA IF NOT EXISTS meta;
@@ -10,6 +13,16 @@ CREATE TABLE IF NOT EXISTS meta.built (name VARCHAR, fingerprint VARCHAR);
 CREATE TABLE IF NOT EXISTS meta.as_of (as_of DATE);
 CREATE TABLE IF NOT EXISTS meta.calendar (tool VARCHAR, due_day INTEGER, late_after_day INTEGER);
 """
+
+
+@contextmanager
+def open_work(path: Path) -> Iterator[Connection]:
+    """Yield work.duckdb, made first where there is none; it holds all that is restricted, so only we may read it."""
+    if not path.exists():
+        with new_file(path, mode=0o600) as con:
+            con.execute(TABLES)
+    with connect(path) as con:
+        yield con
 
 
 def fingerprint_of(con: Connection, name: str) -> str:

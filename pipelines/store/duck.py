@@ -7,7 +7,7 @@ files are publish.py.
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from pipelines.errors import CccmError, DataError, DiskError, LockError
 Connection = duckdb.DuckDBPyConnection
 
 SECONDS_TO_WAIT_FOR_A_WRITER = 10.0
+LOCKED = "Could not set lock"
+"""What DuckDB says where another process has the file."""
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -47,6 +49,17 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[Connection]:
         yield con
     finally:
         con.close()
+
+
+@contextmanager
+def attached_file(con: Connection, path: Path, name: str) -> Iterator[None]:
+    """Attach the file at `path` to `con` as `name`, read-only, for the block; not inside a transaction."""
+    _must_be_there(path)
+    _patiently(path, lambda: con.execute(f"ATTACH {literal(str(path))} AS {quote(name)} (READ_ONLY)"))
+    try:
+        yield
+    finally:
+        con.execute(f"DETACH {quote(name)}")
 
 
 @contextmanager
@@ -85,12 +98,12 @@ def new_file(path: Path, *, storage_version: str = "", mode: int = 0o644) -> Ite
     try:
         with in_memory() as con:
             con.execute(f"ATTACH {literal(str(draft))} AS new_file{option}")
+            draft.chmod(mode)
             con.execute("USE new_file")
             yield con
             con.execute("CHECKPOINT new_file")
             con.execute("USE memory")
             con.execute("DETACH new_file")
-        draft.chmod(mode)
         sync_file(draft)
         draft.replace(path)
         sync_file(path.parent)
@@ -148,7 +161,7 @@ def plain_errors(where: str, remedy: str) -> Iterator[None]:
 def scrubbed(message: str) -> str:
     """The first line of a DuckDB message, with every quoted value and payload taken out."""
     first = message.strip().split("\n")[0].split("Input:")[0]
-    return re.sub(r"'[^']*'", "'…'", first).strip().rstrip(".")[:300]
+    return re.sub(r"'.*'", "'…'", first).strip().rstrip(".")[:300]
 
 
 def sync_file(path: Path) -> None:
@@ -161,20 +174,30 @@ def sync_file(path: Path) -> None:
 
 
 def _open(path: Path, *, read_only: bool) -> Connection:
-    if read_only and not path.exists():
+    if read_only:
+        _must_be_there(path)
+    return _patiently(path, lambda: duckdb.connect(str(path), read_only=read_only, config=CONFIG))
+
+
+def _must_be_there(path: Path) -> None:
+    if not path.exists():
         raise DataError(f"{path} does not exist; run `cccm run` first.")
+
+
+def _patiently(path: Path, opened: Callable[[], Connection]) -> Connection:
+    """What `opened` gives; a file that another process writes is waited for, a while."""
     give_up_at = time.monotonic() + SECONDS_TO_WAIT_FOR_A_WRITER
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only, config=CONFIG)
+            return opened()
         except duckdb.IOException as error:
-            if "lock" not in str(error).lower() or time.monotonic() > give_up_at:
+            if LOCKED not in str(error) or time.monotonic() > give_up_at:
                 raise _why_not_open(path, str(error)) from error
             time.sleep(0.2)
 
 
 def _why_not_open(path: Path, message: str) -> CccmError:
-    if "lock" in message.lower():
+    if LOCKED in message:
         holder = re.search(r"PID (\d+)", message)
         who = f"process {holder.group(1)}" if holder else "another process"
         return LockError(f"{path} is being written by {who}; wait until it has finished and run again.")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.store.duck import Connection, literal, new_file, quote, read_rows, read_value
+from pipelines.store.duck import Connection, attached_file, literal, new_file, quote, read_rows, read_value
 
 PUBLISHED_SCHEMAS = ("reference", "codebook", "harmonized", "clean", "curated")
 RESTRICTED_SCHEMAS = (*PUBLISHED_SCHEMAS, "quality", "ledger", "meta")
@@ -37,11 +37,9 @@ def publish(work_file: Path, path: Path, *, restricted: bool) -> Published:
     alone.
     """
     schemas = RESTRICTED_SCHEMAS if restricted else PUBLISHED_SCHEMAS
-    with new_file(path, mode=0o600 if restricted else 0o644) as con:
-        con.execute(f"ATTACH {literal(str(work_file))} AS work (READ_ONLY)")
+    with new_file(path, mode=0o600 if restricted else 0o644) as con, attached_file(con, work_file, "work"):
         tables = [table for table in _tables(con, schemas, restricted=restricted) if table[2]]
         rows = sum(_copy(con, schema, table, columns) for schema, table, columns in tables)
-        con.execute("DETACH work")
     return Published(path, len(tables), sum(len(columns) for _, _, columns in tables), rows)
 
 

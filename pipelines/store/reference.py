@@ -12,7 +12,7 @@ from pipelines.store.duck import Connection, columns_of, literal, plain_errors, 
 
 def load_reference(con: Connection, folder: Path) -> list[str]:
     """Make every table of the schema reference anew from the files of `folder`; their names."""
-    con.execute("CREATE SCHEMA IF NOT EXISTS reference")
+    con.execute("DROP SCHEMA IF EXISTS reference CASCADE; CREATE SCHEMA reference")
     names = [path.stem for path in sorted(folder.glob("*.csv"))]
     for name in names:
         _load(con, folder / f"{name}.csv", name)
