@@ -77,7 +77,7 @@ $(VENV)/.for-dev: $(VENV)/bin/uv pyproject.toml uv.lock
 # A python3.13 of pyenv refuses to start until pyenv is told of it: then its own file is taken.
 $(VENV)/bin/uv:
 	@for python in "$(PYTHON)" $$(ls "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/*/bin/$(notdir $(PYTHON)) 2>/dev/null); do \
-		"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break; python=; \
+		"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && break; python=; \
 	done; \
 	if [ -z "$$python" ]; then \
 		echo "$(PYTHON) is no Python from 3.11 to 3.14: install one and name it, as in 'make run PYTHON=python3.12'." >&2; \

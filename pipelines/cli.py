@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 a check failed, 2 it could not be done. No traceback reach
 """
 
 import os
-import re
 import sys
 import tempfile
 import traceback
@@ -14,7 +13,7 @@ from typing import Annotated
 import typer
 
 from pipelines import status as status_of
-from pipelines.errors import CccmError, ConfigError
+from pipelines.errors import CccmError, ConfigError, DataError
 from pipelines.project import Project
 from pipelines.store.duck import connect, plain_errors, read_rows
 from pipelines.terminal import complain, count_bar, say, show_table, step_bar, warn
@@ -85,10 +84,13 @@ def query(
     as_json: Json = False,
     restricted: Annotated[bool, typer.Option("--restricted", help="Ask the IMO's file instead.")] = False,
 ) -> None:
-    """Ask the published file; nothing can be written through this."""
+    """Ask the published file; no other file can be read or written through this."""
     project = Project.from_environment()
     path = project.restricted_file if restricted else project.published_file
     with connect(path, read_only=True) as con, plain_errors("The query", "mend the SQL"):
+        con.execute("SET enable_external_access = false")
+        if len(con.extract_statements(sql)) != 1:
+            raise DataError("The query is not one statement; write one SELECT.")
         rows = read_rows(con, sql)
     show_table("", rows, as_json=as_json)
 
@@ -159,10 +161,10 @@ def main() -> None:
 
 def _kept(error: Exception) -> Path:
     """The file that now holds the traceback of `error`; it may name answers, so only we may read it."""
-    path = Path(tempfile.gettempdir()) / f"cccm-error-{os.getpid()}.txt"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    handle, path = tempfile.mkstemp(prefix="cccm-error-", suffix=".txt")
+    with os.fdopen(handle, "w") as file:
         file.write("".join(traceback.format_exception(error)))
-    return path
+    return Path(path)
 
 
 def _refresh(
@@ -175,14 +177,14 @@ def _refresh(
     as_of: str = "",
     as_json: bool = False,
 ) -> None:
+    from pipelines.defs.assets import day_of  # noqa: PLC0415 - Dagster takes seconds to load
     from pipelines.defs.running import Request, refresh, steps_of  # noqa: PLC0415 - Dagster takes seconds to load
 
     project = Project.from_environment()
     for name in tools or []:
         project.tool(name)
     _know(sources or [], project)
-    if as_of and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", as_of):
-        raise ConfigError(f"--as-of {as_of!r} is no day; write it as 2026-11-20.")
+    day_of(as_of)
     request = Request(part, tuple(tools or ()), tuple(sources or ()), full, accept, as_of)
     with step_bar(len(steps_of(project, request)), quiet=as_json) as tell:
         done = refresh(project, request, tell)
@@ -190,10 +192,9 @@ def _refresh(
     for outcome in done.outcomes:
         if outcome.warning:
             warn(f"{outcome.step}: {outcome.warning}")
-        if outcome.error:
-            complain(outcome.error)
-    for failure in done.failures:
-        complain(failure)
+    errors = [str(outcome.error) for outcome in done.outcomes if outcome.error]
+    for sentence in dict.fromkeys([*errors, *done.failures]):
+        complain(sentence)
     failed = {outcome.step for outcome in done.outcomes if outcome.error}
     ledgers = [check for check in done.failed_checks if check.endswith(": ledger") and check[:-8] not in failed]
     for check in ledgers:

@@ -3,10 +3,12 @@
 How it is printed is terminal.py.
 """
 
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from pipelines.defs.journal import Outcome
-from pipelines.errors import SchemaError
+from pipelines.errors import CccmError
 from pipelines.forms.form import Form
 from pipelines.forms.read import read_form, warnings_of
 from pipelines.harmonize.compile import plan_of
@@ -79,7 +81,11 @@ def not_reported(project: Project) -> list[Line]:
 
 def forms(project: Project, names: list[str]) -> list[Line]:
     """One line a form version: its size, its gaps, and what is wrong with it."""
-    return [_form_line(project.tool(name), version) for name in names for version in project.tool(name).versions]
+    tools = [project.tool(name) for name in names]
+    lines = [_form_line(tool, version) for tool in tools for version in tool.versions]
+    if any(line["problems"] for line in lines):
+        return lines
+    return [*lines, *(line for tool in tools for line in _crosswalk_line(tool))]
 
 
 def _tool_line(project: Project, tool: Tool) -> Line:
@@ -95,54 +101,61 @@ def _tool_line(project: Project, tool: Tool) -> Line:
     }
 
 
+LAST_SYNC = """
+SELECT source, max(server_time) FILTER (complete) AS good,
+       arg_max(complete, run) AS complete, arg_max(coalesce(error_class, ''), run) AS trouble
+FROM sync_run GROUP BY source ORDER BY source
+"""
+
+
 def _last_sync(path: Path) -> str:
+    """For each source, the server's time of the last complete sync, and what is wrong with the last one."""
     if not path.exists():
         return "never"
     with connect(path, read_only=True) as con:
-        rows = read_rows(
-            con, "SELECT source, server_time, complete, error_class FROM sync_run ORDER BY run DESC LIMIT 1"
-        )
-    if not rows:
-        return "never"
-    last = rows[0]
-    when = last["server_time"].isoformat(timespec="minutes") if last["server_time"] else "not complete"
-    return f"{when} from {last['source']}" + (f" ({last['error_class']})" if last["error_class"] else "")
+        return "; ".join(_said(row) for row in read_rows(con, LAST_SYNC)) or "never"
+
+
+def _said(row: Line) -> str:
+    good = row["good"]
+    when = good.isoformat(" ", timespec="minutes") if isinstance(good, datetime) else "never"
+    if not row["complete"]:
+        return f"{row['source']} {when}, the last did not complete ({row['trouble'] or 'cut short'})"
+    return f"{row['source']} {when}" + (", deletions not believed" if row["trouble"] else "")
 
 
 def _form_line(tool: Tool, version: str) -> Line:
+    line: Line = {"tool": tool.name, "version": version, "questions": 0, "languages": "", "awaiting review": 0}
     try:
         form = read_form(tool.form_file(version), tool.name, version)
-        problems = [*warnings_of(tool.form_file(version)), *_gaps(form)]
-        plan_of(tool, [])
-    except SchemaError as error:
-        return {
-            "tool": tool.name,
-            "version": version,
-            "questions": 0,
-            "languages": "",
-            "awaiting review": 0,
-            "problems": str(error),
-        }
+        problems = [*warnings_of(tool.form_file(version)), *_unspoken(form)]
+    except CccmError as error:
+        return {**line, "unclassified": 0, "problems": str(error)}
     texts = sum(len(question.labels.keys() & set(tool.awaiting_review)) for question in form.questions)
     return {
-        "tool": tool.name,
-        "version": version,
+        **line,
         "questions": len(form.questions),
         "languages": ", ".join(form.languages),
         "awaiting review": texts,
+        "unclassified": sum(not question.sensitivity for question in form.questions),
         "problems": "; ".join(problems),
     }
 
 
-def _gaps(form: Form) -> list[str]:
-    unclassified = [question.name for question in form.questions if not question.sensitivity]
-    spoken = [
+def _crosswalk_line(tool: Tool) -> Iterator[Line]:
+    """A line about the tool's crosswalk, where it does not fit its forms."""
+    try:
+        plan_of(tool, [])
+    except CccmError as error:
+        yield {"tool": tool.name, "version": "crosswalk", "problems": str(error)}
+
+
+def _unspoken(form: Form) -> list[str]:
+    return [
         f"{question.name} has no label in {', '.join(sorted(missing))}"
         for question in form.questions
         if question.labels and (missing := set(form.languages) - question.labels.keys())
     ]
-    closed = [f"without sensitivity (so restricted): {', '.join(unclassified)}"] if unclassified else []
-    return [*closed, *spoken]
 
 
 def _read(project: Project, sql: str, params: list[object]) -> list[Line]:
@@ -150,7 +163,12 @@ def _read(project: Project, sql: str, params: list[object]) -> list[Line]:
     if not project.work_file.exists():
         return []
     with connect(project.work_file, read_only=True) as con:
-        needed = [("ledger", "balance"), ("quality", "finding"), ("curated", "camp_population")]
+        needed = [
+            ("ledger", "balance"),
+            ("ledger", "quarantine"),
+            ("quality", "finding"),
+            ("curated", "camp_population"),
+        ]
         if not all(table_exists(con, *table) for table in needed if f"{table[0]}.{table[1]}" in sql):
             return []
         return read_rows(con, sql, params)

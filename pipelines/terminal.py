@@ -26,16 +26,27 @@ def show_table(title: str, rows: Sequence[Mapping[str, object]], *, as_json: boo
     if not rows:
         say(f"{title}: nothing" if title else "nothing")
         return
-    names = list(rows[0])
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if sum(map(len, names)) + len(names) > out.width:
+        _show_records(rows)
+        return
     for name in names:
-        numeric = all(isinstance(row[name], int | float) for row in rows)
+        numeric = all(isinstance(row.get(name), int | float) for row in rows)
         first = name == names[0]
         table.add_column(
             escape(name), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric or first
         )
     for row in rows:
-        table.add_row(*(_cell(row[name]) for name in names))
+        table.add_row(*(_cell(row.get(name)) for name in names))
     out.print(table)
+
+
+def _show_records(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows that are too wide for a table, one column a line."""
+    for number, row in enumerate(rows, start=1):
+        out.rule(f"row {number}", align="left")
+        for name, value in row.items():
+            say(f"{name}: {'' if value is None else value}")
 
 
 def say(sentence: str) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
 import dagster as dg
-from pydantic import Field
 
+from pipelines.archive.reading import last_sync_failed
 from pipelines.curate import CuratedTable, read_tables
 from pipelines.defs import steps
 from pipelines.defs.journal import Outcome, journal
 from pipelines.defs.syncing import sync
-from pipelines.errors import CccmError
+from pipelines.errors import CccmError, ConfigError
 from pipelines.products import PRODUCTS
 from pipelines.project import Project, Source, Tool
 from pipelines.sources.sync import Wish
@@ -28,8 +28,8 @@ class Asked(dg.ConfigurableResource):  # type: ignore[type-arg]
     mass deletion is to be believed, and the day to build as of (empty means the last sync's).
     """
 
-    tools: list[str] = Field(default_factory=list)
-    sources: list[str] = Field(default_factory=list)
+    tools: list[str] = []  # noqa: RUF012 - the launchpad shows a default that stands here, and no default_factory
+    sources: list[str] = []  # noqa: RUF012
     full: bool = False
     accept_deletions: bool = False
     as_of: str = ""
@@ -39,54 +39,88 @@ class Asked(dg.ConfigurableResource):  # type: ignore[type-arg]
         return (not self.tools or tool in self.tools) and (not self.sources or source in self.sources)
 
 
+def day_of(text: str) -> date | None:
+    """The day that `text` writes; None for no text; ConfigError for what is no day."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise ConfigError(f"as of {text!r}: this is no day; write it as 2026-11-20.") from error
+
+
 def key(step: str) -> dg.AssetKey:
     """The asset key of a step: its name, parted at the slashes."""
     return dg.AssetKey(step.split("/"))
 
 
-def assets_of(project: Project) -> Iterator[dg.AssetsDefinition]:
+def assets_of(project: Project) -> Iterator[dg.AssetsDefinition | dg.AssetSpec]:
     """Every asset of the project."""
     synced: dict[str, list[str]] = {}
     for source in project.sources():
         for name in sorted({asset.tool for asset in source.assets}):
             synced.setdefault(name, []).append(f"archive/{source.name}/{name}")
+            yield _server(source, project.tool(name))
             yield _archive(project, source, project.tool(name))
     yield _built(
         "reference",
-        lambda asked, _run: steps.prepare(project, date.fromisoformat(asked.as_of) if asked.as_of else None),
-        deps=[name for names in synced.values() for name in names],
+        lambda _asked, _run: steps.reference(project),
+        deps=[],
         group="reference",
         kinds={"csv", "duckdb"},
-        description="Places, sites, organisations; and the day that builds read instead of a clock.",
+        description="Places, sites, organisations.",
+    )
+    yield _built(
+        "as_of",
+        lambda asked, _run: steps.set_day(project, day_of(asked.as_of)),
+        deps=[name for names in synced.values() for name in names],
+        group="curated",
+        kinds={"duckdb"},
+        description="The day that builds read instead of a clock: that of the last complete sync.",
     )
     yield from _tools(project, synced)
     yield from _warehouse(project, read_tables(project.curated))
 
 
+def _server(source: Source, tool: Tool) -> dg.AssetSpec:
+    """What a server has, as an asset of its own: it counts as fresh only when a sync has seen all of it."""
+    days = tool.freshness_days
+    return dg.AssetSpec(
+        key=key(f"server/{source.name}/{tool.name}"),
+        group_name=tool.name,
+        kinds={source.kind},
+        description=f"The submissions of {tool.title} on {source.name}. Fresh when a sync has seen them all.",
+        freshness_policy=dg.FreshnessPolicy.time_window(timedelta(days=days)) if days else None,
+    )
+
+
 def _archive(project: Project, source: Source, tool: Tool) -> dg.AssetsDefinition:
     mine = key(f"archive/{source.name}/{tool.name}")
-    days = tool.freshness_days
+    server = key(f"server/{source.name}/{tool.name}")
 
     @dg.asset(
         key=mine,
+        deps=[server],
         group_name=tool.name,
         kinds={source.kind},
         pool=WRITER,
         description=f"Every submission of {tool.title} that {source.name} has shown, as sent.",
-        freshness_policy=dg.FreshnessPolicy.time_window(timedelta(days=days)) if days else None,
         check_specs=[dg.AssetCheckSpec("complete", asset=mine, description="The last sync saw all the server has.")],
     )
     def archive(context: dg.AssetExecutionContext, asked: Asked) -> dg.MaterializeResult:  # type: ignore[type-arg]
         if not asked.wants(tool.name, source.name):
-            return dg.MaterializeResult(
-                metadata={"done": "nothing: not asked for in this run"}, check_results=[_passed()]
-            )
+            stands = last_sync_failed(project.archive_file(tool.name), source.name)
+            check = _complete(stands, failed=bool(stands))
+            return dg.MaterializeResult(metadata={"done": "nothing: not asked for in this run"}, check_results=[check])
         wish = Wish(full=asked.full, accept_deletions=asked.accept_deletions)
         outcomes = [sync(project, source, asset, wish) for asset in source.assets if asset.tool == tool.name]
-        for outcome in outcomes:
-            if outcome.error or outcome.warning:
-                context.log.warning(str(outcome.error or outcome.warning))
-        return dg.MaterializeResult(metadata=_sum(outcomes), check_results=[_complete(outcomes)])
+        troubles = [str(outcome.error or outcome.warning) for outcome in outcomes if outcome.error or outcome.warning]
+        for trouble in troubles:
+            context.log.warning(trouble)
+        failed = any(outcome.error for outcome in outcomes)
+        if not failed:
+            context.log_event(dg.AssetMaterialization(server, metadata=_sum(outcomes)))
+        check = _complete("; ".join(troubles), failed=failed)
+        metadata = {**_sum(outcomes), **({"trouble": "; ".join(troubles)} if troubles else {})}
+        return dg.MaterializeResult(metadata=metadata, check_results=[check])
 
     return archive
 
@@ -117,15 +151,20 @@ def _built(
         check_specs=[dg.AssetCheckSpec("built", asset=key(name), description=BUILT)] if goes_on else None,
     )
     def built(context: dg.AssetExecutionContext, asked: Asked) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        try:
-            outcome = step(asked, context.run_id)
-        except CccmError as error:
-            if not goes_on:
-                raise dg.Failure(str(error), allow_retries=False) from error
-            outcome = journal().add(Outcome(name, anew=False, error=error))
+        outcome = _tried(name, lambda: step(asked, context.run.run_id))
+        if outcome.error and not goes_on:
+            raise dg.Failure(str(outcome.error), allow_retries=False)
         return dg.MaterializeResult(metadata=_shown(outcome), check_results=[_was_built(outcome)] if goes_on else None)
 
     return built
+
+
+def _tried(name: str, step: steps.Step) -> Outcome:
+    """What `step` came to. Its error stays behind: Dagster would keep its causes, and the answers they quote."""
+    try:
+        return step()
+    except CccmError as error:
+        return journal().add(Outcome(name, anew=False, error=error))
 
 
 BUILT = "The tables are those of this run; where this fails, the last good ones stand."
@@ -172,7 +211,10 @@ def _warehouse(project: Project, tables: tuple[CuratedTable, ...]) -> Iterator[d
         kinds={"duckdb"},
         description="The file that analysts open, and the IMO's own with every column.",
     )
+    curated = {table.name for table in tables}
     for name, product in PRODUCTS.items():
+        if not product.tables <= curated:
+            continue  # a cluster that does not curate what it shows does not publish it
         yield _built(
             f"products/{name}",
             lambda _asked, run, name=name: steps.product(project, name, run),  # type: ignore[misc]
@@ -187,9 +229,10 @@ def _shown(outcome: Outcome) -> dict[str, int | str]:
     """The metadata of a step."""
     if outcome.error:
         return {"done": f"nothing: {outcome.error}"}
+    stale = {"stale": outcome.warning} if outcome.warning else {}
     if not outcome.anew:
-        return {"done": "nothing: it stands as it was", **outcome.figures}
-    figures = dict(outcome.figures)
+        return {"done": "nothing: it stands as it was", **outcome.figures, **stale}
+    figures = {**outcome.figures, **stale}
     rows = figures.pop("rows", figures.get("submissions"))
     return figures if rows is None else {**figures, "dagster/row_count": rows}
 
@@ -208,13 +251,7 @@ def _sum(outcomes: list[Outcome]) -> dict[str, int | str]:
     return total
 
 
-def _passed() -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(passed=True, check_name="complete")
-
-
-def _complete(outcomes: list[Outcome]) -> dg.AssetCheckResult:
-    troubles = [str(outcome.error or outcome.warning) for outcome in outcomes if outcome.error or outcome.warning]
-    failed = any(outcome.error for outcome in outcomes)
+def _complete(trouble: str, *, failed: bool) -> dg.AssetCheckResult:
     severity = dg.AssetCheckSeverity.ERROR if failed else dg.AssetCheckSeverity.WARN
-    metadata = {"why": "; ".join(troubles)} if troubles else {}
-    return dg.AssetCheckResult(passed=not troubles, check_name="complete", severity=severity, metadata=metadata)
+    metadata = {"why": trouble} if trouble else {}
+    return dg.AssetCheckResult(passed=not trouble, check_name="complete", severity=severity, metadata=metadata)

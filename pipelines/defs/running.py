@@ -1,10 +1,10 @@
 """Run the refresh job in this process, on the instance that the UI shows, and say what came of it.
 
-The terminal and Dagster thus run the same assets; how it is shown there is cli/.
+The terminal and Dagster thus run the same assets; how it is shown there is cli.py.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -41,12 +41,19 @@ class Refresh:
 
 def steps_of(project: Project, request: Request) -> list[dg.AssetKey]:
     """The assets that `request` is about, in no order."""
-    found: list[dg.AssetKey] = []
-    for asset in definitions_of(project).resolve_asset_graph().get_all_asset_keys():
-        is_archive = asset.path[0] == "archive"
-        if request.part == "all" or (request.part == "sync") == is_archive:
-            found.append(asset)
-    return found
+    executable = definitions_of(project).resolve_asset_graph().executable_asset_keys
+    return [asset for asset in executable if _is_about(asset.path, request)]
+
+
+def _is_about(path: Sequence[str], request: Request) -> bool:
+    """Whether the asset at `path` is part of what is asked: of a tool that was not named, nothing is done."""
+    layer, name = path[0], path[-1]
+    of_a_tool = layer in {"archive", "harmonized", "clean"}
+    if of_a_tool and request.tools and name not in request.tools:
+        return False
+    if layer == "archive" and request.sources and path[1] not in request.sources:
+        return False
+    return request.part == "all" or (request.part == "sync") == (layer == "archive")
 
 
 def refresh(project: Project, request: Request, on_progress: Callable[[str, int | None], None]) -> Refresh:

@@ -5,23 +5,23 @@ assets.py wraps these. What a step does in detail is its room's.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from pipelines import curate, products, quality, store
 from pipelines.archive.archive import open_archive
-from pipelines.archive.reading import attached, last_complete_sync
+from pipelines.archive.reading import attached, decisions_in, last_complete_sync, last_sync_failed
 from pipelines.curate import CuratedTable, build_table
 from pipelines.defs.journal import Outcome, journal
-from pipelines.errors import ConfigError, SchemaError
+from pipelines.errors import ConfigError, LockError, SchemaError
 from pipelines.harmonize.build import build_tool, fingerprint
-from pipelines.products import write_product
+from pipelines.products import PRODUCTS, write_product
 from pipelines.project import Project
 from pipelines.quality.check import check_tool
 from pipelines.quality.clean import clean_tool
-from pipelines.store.built import as_of, fingerprint_of, mark_built, set_as_of
-from pipelines.store.duck import Connection, connect, read_rows, transaction
+from pipelines.store.built import as_of, fingerprint_of, mark_built, open_work, set_as_of
+from pipelines.store.duck import Connection, connect, plain_errors, read_rows, transaction
 from pipelines.store.publish import publish
 from pipelines.store.reference import fingerprint as reference_fingerprint
 from pipelines.store.reference import load_reference
@@ -30,24 +30,34 @@ from pipelines.store.stale import drop_tables, forget_others, tables_of
 Step = Callable[[], Outcome]
 
 
-def prepare(project: Project, day: date | None = None) -> Outcome:
-    """Load the reference tables, the calendars and the day that all builds read instead of a clock."""
-    day = day or _last_day(project)
-    calendars = [(t.name, t.calendar.due_day, t.calendar.late_after_day) for t in project.tools()]
-    tables = [path.stem for path in project.curated.glob("*.sql")]
-    known = [reference_fingerprint(project.reference), day.isoformat(), repr(calendars), repr(sorted(tables))]
-    wanted = _hash([*known, *_code(store)])
+def reference(project: Project) -> Outcome:
+    """Load the reference tables, and take out what belongs to no tool and no curated file of today."""
+    tools = [tool.name for tool in project.tools()]
+    tables = sorted(path.stem for path in project.curated.glob("*.sql"))
+    wanted = _hash([reference_fingerprint(project.reference), repr(tools), repr(tables), *_code(store)])
 
     def build(con: Connection) -> dict[str, int | str]:
         loaded = load_reference(con, project.reference)
-        set_as_of(con, day)
-        forget_others(con, [name for name, _, _ in calendars], tables)
-        con.execute("DELETE FROM meta.calendar")
-        for calendar in calendars:
-            con.execute("INSERT INTO meta.calendar VALUES (?, ?, ?)", list(calendar))
-        return {"tables": len(loaded), "as_of": day.isoformat()}
+        forget_others(con, tools, tables)
+        return {"tables": len(loaded)}
 
     return _step(project, "reference", lambda _: wanted, build)
+
+
+def set_day(project: Project, day: date | None = None) -> Outcome:
+    """Write down the calendars, and the day that all builds read instead of a clock: the last complete sync's."""
+    day = day or _last_day(project)
+    calendars = [[t.name, t.calendar.due_day, t.calendar.late_after_day] for t in project.tools()]
+
+    def build(con: Connection) -> dict[str, int | str]:
+        with transaction(con):
+            set_as_of(con, day)
+            con.execute("DELETE FROM meta.calendar")
+            for calendar in calendars:
+                con.execute("INSERT INTO meta.calendar VALUES (?, ?, ?)", calendar)
+        return {"day": day.isoformat()}
+
+    return _step(project, "as_of", lambda _: _hash([day.isoformat(), repr(calendars)]), build)
 
 
 def harmonize(project: Project, name: str) -> Outcome:
@@ -86,20 +96,23 @@ def harmonize(project: Project, name: str) -> Outcome:
             "findings": checked.findings,
         }
 
-    return _step(project, f"harmonized/{name}", wanted, build)
+    return _step(project, f"harmonized/{name}", wanted, build, warning=_stale(project, name))
 
 
 def clean(project: Project, name: str) -> Outcome:
     """Apply the decisions, and keep one current record for each unit and period."""
 
     def wanted(con: Connection) -> str:
-        return _hash([fingerprint_of(con, f"harmonized/{name}"), *_code(quality), _rules(project, "clean", name)])
+        with attached(con, project.archive_file(name)) as archive:
+            decided = archive.epoch_of_decisions()
+        built = fingerprint_of(con, f"harmonized/{name}")
+        return _hash([built, decided, *_code(quality), _rules(project, "clean", name)])
 
     def build(con: Connection) -> dict[str, int | str]:
         tables = tables_of(con, "harmonized", name)
         with attached(con, project.archive_file(name)) as archive, transaction(con):
             drop_tables(con, "clean", set(tables_of(con, "clean", name)) - set(tables))
-            report = clean_tool(con, project, name, tables, f"{archive.name}.decision")
+            report = clean_tool(con, project, name, tables, archive.decisions)
             check_tool(con, project, name, tables, layer="clean")
         return {"submissions": report.harmonized, "superseded": report.superseded, "removed": report.removed}
 
@@ -124,7 +137,7 @@ def publish_warehouse(project: Project) -> Outcome:
     """Build the two published files, where anything in them changed."""
     name = "published/warehouse"
     journal().on_progress(name, None)
-    with connect(project.work_file) as con:
+    with open_work(project.work_file) as con:
         parts = read_rows(con, "SELECT name, fingerprint FROM meta.built WHERE name NOT LIKE 'p%' ORDER BY name")
         wanted = _hash(
             [f"{part['name']}={part['fingerprint']}" for part in parts] + _file(Path(publish.__code__.co_filename))
@@ -134,7 +147,7 @@ def publish_warehouse(project: Project) -> Outcome:
         return journal().add(Outcome(name, anew=False))
     public = publish(project.work_file, project.published_file, restricted=False)
     publish(project.work_file, project.restricted_file, restricted=True)
-    with connect(project.work_file) as con:
+    with open_work(project.work_file) as con:
         mark_built(con, name, wanted)
     figures: dict[str, int | str] = {"tables": public.tables, "columns": public.columns, "rows": public.rows}
     return journal().add(Outcome(name, anew=True, figures=figures))
@@ -144,9 +157,10 @@ def product(project: Project, name: str, run: str) -> Outcome:
     """Write one product from the published file, where that changed; `run` is its receipt."""
     step = f"products/{name}"
     journal().on_progress(step, None)
-    with connect(project.work_file) as con:
+    with open_work(project.work_file) as con:
         day = as_of(con)
-        wanted = _hash([fingerprint_of(con, "published/warehouse"), *_code(products)])
+        read = [fingerprint_of(con, f"curated/{table}") for table in sorted(PRODUCTS[name].tables)]
+        wanted = _hash([*read, fingerprint_of(con, "as_of"), *_code(products)])
         standing = fingerprint_of(con, step)
     if day is None:
         raise ConfigError("Nothing is built yet; run `cccm build` first.")
@@ -155,8 +169,8 @@ def product(project: Project, name: str, run: str) -> Outcome:
     if standing == wanted and path.exists():
         return journal().add(Outcome(step, anew=False, figures={"file": str(path.relative_to(project.data))}))
     with connect(project.published_file, read_only=True) as con:
-        path = write_product(con, project, name, period, day, _receipt(con, run))
-    with connect(project.work_file) as con:
+        path = write_product(con, project, name, period, day, _receipt(con, project, run))
+    with open_work(project.work_file) as con:
         mark_built(con, step, wanted)
     return journal().add(Outcome(step, anew=True, figures={"file": str(path.relative_to(project.data))}))
 
@@ -164,13 +178,22 @@ def product(project: Project, name: str, run: str) -> Outcome:
 def makers(project: Project, table: str) -> list[str]:
     """The steps that make `table` ("clean.fsmt__service" is made by clean/fsmt, the codebook by every tool's)."""
     schema, _, name = table.partition(".")
-    if schema in {"reference", "meta"}:
+    tools = [tool.name for tool in project.tools()]
+    if schema in {"harmonized", "clean"} and name.split("__")[0] not in tools:
+        message = (
+            f"A file of warehouse/curated reads {table}, but there is no tool '{name.split('__')[0]}' "
+            f"(there are {', '.join(tools)}); correct the name."
+        )
+        raise ConfigError(message)
+    if schema == "reference":
         return ["reference"]
+    if schema == "meta":
+        return ["as_of"]
     if schema in {"harmonized", "clean"}:
         return [f"{schema}/{name.split('__')[0]}"]
     if schema in {"codebook", "ledger", "quality"}:
         layer = "clean" if schema == "quality" else "harmonized"
-        return [f"{layer}/{tool.name}" for tool in project.tools()]
+        return [f"{layer}/{tool}" for tool in tools]
     return [f"{schema}/{name}"]
 
 
@@ -179,23 +202,41 @@ def _step(
     name: str,
     wanted: Callable[[Connection], str],
     build: Callable[[Connection], dict[str, int | str]],
+    *,
+    warning: str = "",
 ) -> Outcome:
     """Do `build` where the fingerprint moved."""
     journal().on_progress(name, None)
-    with connect(project.work_file) as con:
+    with open_work(project.work_file) as con, plain_errors(name, "nothing of it was kept, run again"):
         now = wanted(con)
         if fingerprint_of(con, name) == now:
-            return journal().add(Outcome(name, anew=False))
+            return journal().add(Outcome(name, anew=False, warning=warning))
+        mark_built(con, name, "")  # so that what rests on it is built again, even if this is cut short half way
         figures = build(con)
         mark_built(con, name, now)
-    return journal().add(Outcome(name, anew=True, figures=figures))
+    return journal().add(Outcome(name, anew=True, figures=figures, warning=warning))
+
+
+def _stale(project: Project, tool: str) -> str:
+    """Which sources of `tool` this is not the latest of."""
+    names = sorted({source.name for source in project.sources() for asset in source.assets if asset.tool == tool})
+    failed = [why for name in names if (why := last_sync_failed(project.archive_file(tool), name))]
+    return "; ".join(failed)
 
 
 def _last_day(project: Project) -> date:
-    times = [time for tool in project.tools() if (time := last_complete_sync(project.archive_file(tool.name)))]
+    times = [time for tool in project.tools() if (time := _last_time(project.archive_file(tool.name)))]
     if not times:
         raise ConfigError(f"Nothing is archived in {project.data / 'archive'} yet; run `cccm sync` first.")
     return max(times).date()
+
+
+def _last_time(archive: Path) -> datetime | None:
+    """The last complete sync's; None where another process has the archive, for the other tools' must do then."""
+    try:
+        return last_complete_sync(archive)
+    except LockError:
+        return None
 
 
 def _have_archive(project: Project, tool: str) -> None:
@@ -204,10 +245,11 @@ def _have_archive(project: Project, tool: str) -> None:
             pass
 
 
-def _receipt(con: Connection, run: str) -> dict[str, str]:
+def _receipt(con: Connection, project: Project, run: str) -> dict[str, str]:
     versions = read_rows(con, "SELECT tool, version FROM codebook.version ORDER BY tool, position")
     said = ", ".join(f"{row['tool']} {row['version']}" for row in versions)
-    return {"run": run, "versions": said, "decisions": "none"}
+    decided = sum(decisions_in(project.archive_file(tool.name)) for tool in project.tools())
+    return {"run": run, "versions": said, "decisions": str(decided or "none")}
 
 
 def _rules(project: Project, layer: str, tool: str) -> str:

@@ -15,6 +15,7 @@ from pipelines.sources.client import Client
 from pipelines.sources.export_file import sync_export
 from pipelines.sources.kobo import Kobo
 from pipelines.sources.sync import SyncReport, Wish, sync_kobo
+from pipelines.store.duck import plain_errors
 
 
 def sync(project: Project, source: Source, asset: SourceAsset, wish: Wish) -> Outcome:
@@ -23,7 +24,8 @@ def sync(project: Project, source: Source, asset: SourceAsset, wish: Wish) -> Ou
     tell = journal().on_progress
     tell(step, 0)
     try:
-        with open_archive(project.archive_file(asset.tool)) as archive:
+        path = project.archive_file(asset.tool)
+        with plain_errors(str(path), "run again"), open_archive(path) as archive:
             report = _of_kind(project, source, asset, wish, archive, lambda seen: tell(step, seen))
     except CccmError as error:
         return journal().add(Outcome(step, anew=False, error=error))

@@ -12,7 +12,7 @@ from pipelines.harmonize.codebook import write_codebook
 from pipelines.harmonize.compile import plan_of
 from pipelines.harmonize.decode import create, land, set_period
 from pipelines.harmonize.exceptions import land_exceptions
-from pipelines.harmonize.knowledge import knowledge_of
+from pipelines.harmonize.knowledge import check_names, knowledge_of
 from pipelines.harmonize.ledger import (
     TABLES,
     Balance,
@@ -30,13 +30,17 @@ from pipelines.store.duck import Connection, literal, plain_errors, quote, read_
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build came to. `rows` by table name; where `balanced` is false nothing of it was kept."""
+    """What a build came to. `rows` by table name; where `balanced` is false nothing of it was kept.
+
+    `warnings` are sentences about what stopped nothing and wants looking at.
+    """
 
     tool: str
     rows: dict[str, int]
     balance: tuple[Balance, ...]
     exceptions: int
     balanced: bool
+    warnings: tuple[str, ...] = ()
 
     @property
     def quarantined(self) -> int:
@@ -90,6 +94,7 @@ def _balanced(report: BuildReport) -> BuildReport:
 
 
 def _build(con: Connection, tool: Tool, plan: Plan, archive: Attached) -> BuildReport:
+    check_names(con, plan)
     create(con, plan)
     _forget(con, plan)
     list_members(con, plan, archive)
@@ -106,7 +111,7 @@ def _build(con: Connection, tool: Tool, plan: Plan, archive: Attached) -> BuildR
     lines = write_balance(con, plan)
     write_codebook(con, plan)
     rows = {table.name: _count(con, table.name) for table in plan.tables.values()}
-    return BuildReport(tool.name, rows, lines, exceptions, balanced=not unbalanced)
+    return BuildReport(tool.name, rows, lines, exceptions, balanced=not unbalanced, warnings=_warnings(plan))
 
 
 def _forget(con: Connection, plan: Plan) -> None:
@@ -120,10 +125,20 @@ def _shapes_in_use(con: Connection) -> list[str]:
     return [row["shape"] for row in read_rows(con, "SELECT DISTINCT shape FROM member ORDER BY shape")]
 
 
+def _warnings(plan: Plan) -> tuple[str, ...]:
+    return tuple(
+        f"{why} Until then, what was sent by it from {source} ({asset}) is read by version {plan.otherwise}."
+        for (source, asset, _), why in plan.unread.items()
+    )
+
+
 def _count(con: Connection, table: str) -> int:
     return int(read_rows(con, f"SELECT count(*) AS n FROM harmonized.{quote(table)}")[0]["n"])
 
 
 def _code() -> list[Path]:
-    rooms = Path(__file__).parents[1]
-    return [*sorted((rooms / "harmonize").glob("*.py")), *sorted((rooms / "forms").glob("*.py"))]
+    """The code that decides what a build comes to: two rooms, and of others what they read answers and rules by."""
+    ours = Path(__file__).parents[1]
+    others = ("archive/leaves.py", "project/crosswalk.py", "project/tool.py", "store/duck.py", "store/period.py")
+    rooms = [path for room in ("harmonize", "forms") for path in sorted((ours / room).glob("*.py"))]
+    return [*rooms, *(ours / name for name in others)]

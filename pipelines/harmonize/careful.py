@@ -125,7 +125,7 @@ def _give_fate(
     if leaf.path in shape.unmapped:
         fates.held.append(Held(leaf, "unmapped"))
         return
-    if landing is None:
+    if landing is None and shape.layout is None:
         landing, why = plan.landing_anywhere(leaf.path), "other_version"
     if landing is None:
         fates.held.append(Held(leaf, "unknown_key"))

@@ -6,9 +6,9 @@ restricted. How a codebook looks to a reader is products/.
 
 from collections.abc import Iterator
 
-from pipelines.forms.form import Form, Labels, Question
+from pipelines.forms.form import LEVELS, Form, Labels, Question
 from pipelines.harmonize.decode import own_columns
-from pipelines.harmonize.plan import Plan, Table
+from pipelines.harmonize.plan import Plan, Shape, Table
 from pipelines.store.duck import Connection, insert_texts
 
 TABLES = """
@@ -40,7 +40,7 @@ OURS = {
     "_submitted_by": ("restricted", "The account that sent it"),
     "_validation_status": ("partners", "The server's validation status"),
     "_period": ("partners", "The month or round it is about"),
-    "_period_how": ("partners", "Whether the period was asked, or taken from the time of sending"),
+    "_period_how": ("partners", "Whether the period was asked, or is the month in which it was submitted"),
     "_revision": ("partners", "How often it was changed on the server, counted from 1"),
     "_index": ("partners", "Position of this row within its submission"),
     "_parent_index": ("partners", "Position of the row of the outer repeat"),
@@ -128,15 +128,23 @@ def _columns(plan: Plan, table: Table) -> Iterator[list[str]]:
 
 def _level(plan: Plan, table: Table, column: str) -> str:
     """The narrowest audience of all questions that land in the column: no version widens what another one closed."""
-    order = ["public", "partners", "restricted"]
     levels = [
-        shape.form.question(path).level
+        level if (level := shape.form.question(path).level) in LEVELS else "restricted"
         for shape in plan.shapes.values()
         if shape.form and shape.name in {form.version for form in plan.versions}
-        for path, landing in shape.landings.items()
-        if landing.suffix == table.suffix and landing.column == column
+        for path in _landed_in(shape, table, column)
     ]
-    return max(levels, key=order.index, default="restricted")
+    return max(levels, key=LEVELS.index, default="restricted")
+
+
+def _landed_in(shape: Shape, table: Table, column: str) -> Iterator[str]:
+    """The questions of a version whose own words may stand in the column; of a split, where its unknown names go."""
+    for path, landing in shape.landings.items():
+        if landing.suffix == table.suffix and landing.column == column:
+            yield path
+    for path, rule in shape.splits.items():
+        if rule.into == table.suffix and column == (rule.other or rule.value):
+            yield path
 
 
 def _spoken(question: Question) -> str:

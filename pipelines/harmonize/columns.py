@@ -5,10 +5,11 @@ off it afterwards (compile.py).
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pipelines.errors import ConfigError
-from pipelines.forms.form import Form, Question
+from pipelines.forms.form import Form, Question, Repeat
 from pipelines.harmonize.decode import CHILD, TOP
 from pipelines.harmonize.kinds import KINDS, kind_of
 from pipelines.harmonize.plan import Column, Table
@@ -17,50 +18,54 @@ from pipelines.project.crosswalk import Entry
 OURS = frozenset(name for name, _ in (*TOP, *CHILD))
 """Names that no question may take from us."""
 
+Entries = Mapping[str, Mapping[str, Entry]]
+"""What the crosswalk says, by version and path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a form's answers go, by path: each repeat's table suffix, each question's (table suffix, column name)."""
+
+    repeats: Mapping[str, str]
+    questions: Mapping[str, tuple[str, str]]
+
 
 class Registry:
-    """The columns of a tool while they are being found; each form adds what it asks and nobody asked before."""
+    """The columns of a tool while they are being found; each form adds what it asks and nobody asked before.
 
-    def __init__(self, tool: str, newest: str) -> None:
+    `forms` are the repository's versions, newest first: which question of a name has it plain, and which repeat of a
+    name its table, is settled by all of them together before the first is added.
+    """
+
+    def __init__(self, tool: str, forms: Sequence[Form], entries: Entries) -> None:
         self._tool = tool
-        self._newest = newest
+        self._newest = forms[0].version
+        self._entries = entries
         self._tables: dict[str, dict[str, Column]] = {"": {}}
         self._within: dict[str, tuple[str, ...]] = {"": ()}
         self._by_path: dict[tuple[str, str], list[Column]] = {}
         self._suffixes: dict[str, str] = {}
+        self._plain: dict[tuple[str, str], bool] = {}
+        self._qualified: set[tuple[str, str]] = set()
+        repeats = [self._add_repeats(form) for form in forms]
+        self._name(list(reversed(list(zip(forms, repeats, strict=True)))))
 
-    def add(self, form: Form, entries: Mapping[str, Entry]) -> dict[str, tuple[str, str]]:
-        """Where each question of `form` lands: path -> (table suffix, column name)."""
-        suffixes = self.add_repeats(form)
-        places = {
-            question.path: suffixes[question.repeats[-1]] if question.repeats else "" for question in form.questions
-        }
-        times = Counter((places[question.path], question.name.casefold()) for question in form.questions)
+    def add(self, form: Form) -> Places:
+        """Where the answers of `form` land."""
+        suffixes = self._add_repeats(form)
+        entries = self._entries.get(form.version, {})
         found: dict[str, tuple[str, str]] = {}
-        for question in form.questions:
+        for suffix, question, alone in _asked(form, suffixes):
             entry = entries.get(question.path)
             if entry and entry.split:
                 continue
-            suffix = places[question.path]
             if entry and entry.to:
-                suffix, name = self._named(entry.to, form.version, question.path)
+                found[question.path] = self._named(entry.to, form.version, question.path)
             else:
-                alone = times[suffix, question.name.casefold()] == 1
-                name = self._place(suffix, question, form.version, alone=alone)
-            found[question.path] = (suffix, name)
-        return found
-
-    def add_repeats(self, form: Form) -> dict[str, str]:
-        """The table suffix of each repeat of `form`, by the repeat's path."""
-        times = Counter(repeat.name.casefold() for repeat in form.repeats)
-        suffixes: dict[str, str] = {}
-        for repeat in form.repeats:
-            name = repeat.name if times[repeat.name.casefold()] == 1 else repeat.path.replace("/", "__")
-            suffix = self._suffixes.setdefault(repeat.path, self._standing(name))
-            suffixes[repeat.path] = suffix
-            self._tables.setdefault(suffix, {})
-            self._within.setdefault(suffix, tuple(suffixes[outer] for outer in repeat.repeats))
-        return suffixes
+                by_itself = alone and (suffix, question.path) not in self._qualified
+                plain = self._plain.get((form.version, question.path), by_itself)
+                found[question.path] = suffix, self._place(suffix, question, form.version, plain=plain)
+        return Places(suffixes, found)
 
     def tables(self) -> dict[str, Table]:
         """Every table, by suffix; columns in the order of the newest form, then the older ones'."""
@@ -69,9 +74,55 @@ class Registry:
             for suffix, columns in self._tables.items()
         }
 
+    def _add_repeats(self, form: Form) -> dict[str, str]:
+        """The table suffix of each repeat of `form`, by path: no two share one, whatever older versions did."""
+        times = Counter(repeat.name.casefold() for repeat in form.repeats)
+        found: dict[str, str] = {}
+        for repeat in sorted(form.repeats, key=self._rank):
+            alone = times[repeat.name.casefold()] == 1
+            suffix = self._suffixes.get(repeat.path) or self._standing(repeat.name if alone else _whole(repeat.path))
+            number = 1
+            while suffix in found.values():
+                suffix = self._standing(_whole(repeat.path) + (f"_{number}" if number > 1 else ""))
+                number += 1
+            found[repeat.path] = suffix
+            self._suffixes.setdefault(repeat.path, suffix)
+            self._tables.setdefault(suffix, {})
+        for repeat in form.repeats:
+            self._within.setdefault(found[repeat.path], tuple(found[outer] for outer in repeat.repeats))
+        return {repeat.path: found[repeat.path] for repeat in form.repeats}
+
+    def _rank(self, repeat: Repeat) -> int:
+        """Who chooses first: the repeat that a table was made for, then those that joined one, then the new."""
+        suffix = self._suffixes.get(repeat.path)
+        first = next((path for path, other in self._suffixes.items() if other == suffix), "")
+        return 2 if suffix is None else int(first != repeat.path)
+
     def _standing(self, name: str) -> str:
         """The suffix that stands already for `name`, for tables too differ by more than case; else `name` itself."""
         return next((suffix for suffix in self._tables if suffix.casefold() == name.casefold()), name)
+
+    def _name(self, oldest_first: Sequence[tuple[Form, Mapping[str, str]]]) -> None:
+        """Settle who has a name plain where one version has it in several groups: who had it before, so that no later
+        version renames a column; where nobody had, all of them are called by their group too.
+        """
+        owners: dict[tuple[str, str], list[str]] = {}
+        for form, suffixes in oldest_first:
+            asked = [
+                (suffix, question, alone)
+                for suffix, question, alone in _asked(form, suffixes)
+                if question.path not in self._entries.get(form.version, {})
+            ]
+            there = {(suffix, question.path) for suffix, question, _ in asked}
+            for suffix, question, alone in asked:
+                had = owners.setdefault((suffix, question.name.casefold()), [])
+                heirs = [path for path in had if (suffix, path) in there]
+                plain = (suffix, question.path) not in self._qualified if alone else heirs[-1:] == [question.path]
+                self._plain[form.version, question.path] = plain
+                if not plain:
+                    self._qualified.add((suffix, question.path))
+                elif question.path not in had:
+                    had.append(question.path)
 
     def _named(self, to: str, version: str, path: str) -> tuple[str, str]:
         suffix, _, name = to.rpartition(".")
@@ -84,15 +135,15 @@ class Registry:
             raise ConfigError(message)
         return suffix, self._tables[suffix][name.casefold()].name
 
-    def _place(self, suffix: str, question: Question, version: str, *, alone: bool) -> str:
-        """The column of `question`: the one of its name where that is plain, else one of its own."""
+    def _place(self, suffix: str, question: Question, version: str, *, plain: bool) -> str:
+        """The column of `question`: that of its path, or of its name where it has that plain, else one of its own."""
         columns = self._tables[suffix]
         of_its_path = self._by_path.setdefault((suffix, question.path), [])
         of_its_name = columns.get(question.name.casefold())
-        for standing in [*of_its_path, *([of_its_name] if alone and of_its_name else [])]:
+        for standing in [*of_its_path, *([of_its_name] if plain and of_its_name else [])]:
             if _joins(question, standing):
                 return standing.name
-        name = question.name if alone else "__".join(question.path.split("/")[-2:])
+        name = question.name if plain else "__".join(question.path.split("/")[-2:])
         column = Column(
             name=_free(name, kind_of(question.type), columns),
             kind=kind_of(question.type),
@@ -105,18 +156,40 @@ class Registry:
         return column.name
 
 
+def _asked(form: Form, suffixes: Mapping[str, str]) -> list[tuple[str, Question, bool]]:
+    """(table suffix, question, whether no other of its table has its name) for each question of `form`."""
+    asked = [(suffixes[question.repeats[-1]] if question.repeats else "", question) for question in form.questions]
+    times = Counter((suffix, question.name.casefold()) for suffix, question in asked)
+    return [(suffix, question, times[suffix, question.name.casefold()] == 1) for suffix, question in asked]
+
+
+def _whole(path: str) -> str:
+    return path.replace("/", "__")
+
+
 def _joins(question: Question, standing: Column) -> bool:
-    """Whether an older `question` can be the one of `standing`: a list of codes and one answer are not the same."""
+    """Whether an older `question` can be the one of `standing`: what it was answered must have a place there.
+
+    One answer can be a list of one; a list of codes, a date or a number is no code of today's list, but may be read as
+    a text.
+    """
+    kind = kind_of(question.type)
+    if kind == standing.kind or {kind, standing.kind} == {"integer", "decimal"}:
+        return True
     if standing.kind == "multiple":
-        return kind_of(question.type) == "multiple" or question.type.startswith("select_one")
-    return kind_of(question.type) != "multiple" or standing.question.type == "text"
+        return question.type.startswith("select_one")
+    if kind == "multiple":
+        return standing.question.type == "text"
+    return standing.kind == "text" and not standing.question.type.startswith("select_one")
 
 
 def _free(name: str, kind: str, columns: Mapping[str, Column]) -> str:
-    """`name`, or `name_2` and so on where a physical column has it already (names differ by more than case in SQL)."""
-    taken = {physical.casefold() for column in columns.values() for physical, _ in column.physical} | OURS
+    """`name`, or `name_2` and so on where a column has it already (names differ by more than case in SQL)."""
+    physical = {physical.casefold() for column in columns.values() for physical, _ in column.physical} | OURS
     candidate, number = name, 1
-    while any((candidate + end).casefold() in taken for end, _ in KINDS[kind].columns):
+    while candidate.casefold() in columns or any(
+        (candidate + end).casefold() in physical for end, _ in KINDS[kind].columns
+    ):
         number += 1
         candidate = f"{name}_{number}"
     return candidate

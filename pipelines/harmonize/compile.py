@@ -3,19 +3,18 @@
 What a plan is, is plan.py; how columns get their names is columns.py.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from pipelines.errors import ConfigError
 from pipelines.forms.form import Form
-from pipelines.forms.read import form_of_kobo, read_form
-from pipelines.harmonize.columns import Registry
+from pipelines.forms.read import read_form
+from pipelines.harmonize.columns import Places, Registry
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
-from pipelines.project.crosswalk import Crosswalk, Entry, Layout, read_crosswalk
+from pipelines.harmonize.rules import check_mappings
+from pipelines.harmonize.served import Archived, Key, served_forms
+from pipelines.project.crosswalk import Entry, Layout, read_crosswalk
 from pipelines.project.tool import Tool
-
-Archived = tuple[str, str, str, str]
-"""(source, asset, version, content) of a form version that a server had."""
 
 
 def plan_of(tool: Tool, archived: Sequence[Archived]) -> Plan:
@@ -24,76 +23,31 @@ def plan_of(tool: Tool, archived: Sequence[Archived]) -> Plan:
     if not forms:
         raise ConfigError(f"{tool.folder} holds no form; put an XLSForm there, named by its version (2026-1.xlsx).")
     crosswalk = read_crosswalk(tool.crosswalk_file)
-    _check_entries(tool, crosswalk, forms)
-    registry = Registry(tool.name, forms[0].version)
-    places = {form.version: registry.add(form, _entries(crosswalk, form.version)) for form in forms}
-    served = [_served(row, tool, forms) for row in archived if row[3].startswith("{")]
-    server_places = [registry.add(form, _entries(crosswalk, form.version)) for _, form in served]
+    entries = {version: {entry.from_: entry for entry in listed} for version, listed in crosswalk.versions.items()}
+    registry = Registry(tool.name, forms, entries)
+    served = served_forms(archived, tool.name, forms)
+    places = [registry.add(form) for form in forms]
+    served_places = [registry.add(form) for form in served.forms.values()]
     tables = registry.tables()
+    check_mappings(tool, crosswalk, forms, tables)
     shapes: dict[str, Shape] = {}
-    for form in forms:
-        suffixes = registry.add_repeats(form)
-        shapes[form.version] = _shape(form.version, form, places[form.version], suffixes, tables, crosswalk)
+    for form, found in zip(forms, places, strict=True):
+        shapes[form.version] = _shape(form, found, tables, entries.get(form.version, {}))
     shape_of: dict[tuple[str, str, str], str] = {}
-    for (key, form), found in zip(served, server_places, strict=True):
-        shape = _shape(form.version, form, found, registry.add_repeats(form), tables, crosswalk)
-        shape_of[key] = _add(shapes, shape, named_by=key[2])
+    for (key, form), found in zip(served.forms.items(), served_places, strict=True):
+        shape = _shape(form, found, tables, entries.get(form.version, {}))
+        shape_of[key] = _add(shapes, shape, key, crosswalk.layouts)
     for name, layout in crosswalk.layouts.items():
         shapes[name] = _layout_shape(tool, name, layout, tables)
-    return Plan(tool.name, tables, shapes, shape_of, forms[0].version, tuple(forms))
+    return Plan(tool.name, tables, shapes, shape_of, forms[0].version, tuple(forms), served.unread)
 
 
-def _entries(crosswalk: Crosswalk, version: str) -> dict[str, Entry]:
-    return {entry.from_: entry for entry in crosswalk.versions.get(version, ())}
-
-
-def _check_entries(tool: Tool, crosswalk: Crosswalk, forms: Iterable[Form]) -> None:
-    by_version = {form.version: form for form in forms}
-    for version, entries in crosswalk.versions.items():
-        if version not in by_version:
-            message = f"{tool.crosswalk_file}: there is no version '{version}'; write one of {', '.join(by_version)}."
-            raise ConfigError(message)
-        asked = {question.path for question in by_version[version].questions}
-        for entry in entries:
-            if entry.from_ not in asked:
-                message = (
-                    f"{tool.crosswalk_file}, {version}: the form asks nothing at '{entry.from_}'; "
-                    "write the question's group path and name, or take the entry out."
-                )
-                raise ConfigError(message)
-
-
-def _served(row: Archived, tool: Tool, forms: Sequence[Form]) -> tuple[tuple[str, str, str], Form]:
-    """The form of an archived server version, under the version of the repository that it is, where it is one."""
-    source, asset, version, content = row
-    document = json.loads(content)
-    body = document.get("content", document)
-    form = form_of_kobo(body, tool.name, version)
-    said = str((body.get("settings") or {}).get("version", ""))
-    named = said.split(" ", maxsplit=1)[0]
-    asked = {(question.path, question.type) for question in form.questions}
-    for known in forms:
-        same = {(question.path, question.type) for question in known.questions} == asked
-        if same or (named and named == known.version):
-            form = form_of_kobo(body, tool.name, known.version)
-            break
-    return (source, asset, version), form
-
-
-def _shape(
-    name: str,
-    form: Form,
-    places: Mapping[str, tuple[str, str]],
-    suffixes: Mapping[str, str],
-    tables: Mapping[str, Table],
-    crosswalk: Crosswalk,
-) -> Shape:
-    entries = _entries(crosswalk, name)
+def _shape(form: Form, places: Places, tables: Mapping[str, Table], entries: Mapping[str, Entry]) -> Shape:
     landings: dict[str, Landing] = {}
     for question in form.questions:
-        if question.path not in places:
+        if question.path not in places.questions:
             continue
-        suffix, column_name = places[question.path]
+        suffix, column_name = places.questions[question.path]
         column = tables[suffix].column(column_name)
         repeat = question.repeats[-1] if question.repeats else ""
         entry = entries.get(question.path)
@@ -105,19 +59,21 @@ def _shape(
             physical=tuple(physical for physical, _ in column.physical),
             kind=column.kind,
             recode=entry.recode if entry else {},
-            careful=suffix != suffixes.get(repeat, ""),
+            careful=suffix != places.repeats.get(repeat, ""),
         )
     splits = {path: entry.split for path, entry in entries.items() if entry.split}
-    return Shape(name, form, landings, splits, dict(suffixes))
+    return Shape(form.version, form, landings, splits, places.repeats)
 
 
-def _add(shapes: dict[str, Shape], shape: Shape, *, named_by: str) -> str:
-    """Add `shape` unless one like it stands already; the name it has."""
+def _add(shapes: dict[str, Shape], shape: Shape, key: Key, layouts: Collection[str]) -> str:
+    """Add `shape` unless one like it stands already; the name it has, which no other shape and no layout has."""
     for name, standing in shapes.items():
         if standing.layout is None and standing.landings == shape.landings and standing.repeats == shape.repeats:
             return name
-    name = named_by if shape.name in shapes else shape.name
-    shapes[name] = Shape(name, shape.form, shape.landings, shape.splits, shape.repeats)
+    source, asset, version = key
+    names = [shape.name, version, f"{version} of {asset}", f"{version} of {asset} on {source}"]
+    name = next(name for name in names if name not in shapes and name not in layouts)
+    shapes[name] = replace(shape, name=name)
     return name
 
 
@@ -137,7 +93,7 @@ def _layout_landing(tool: Tool, name: str, header: str, entry: Entry, table: Tab
         parts = [physical for physical, _ in column.physical]
         if entry.to == column.name:
             return Landing(header, "", "", column.name, tuple(parts), column.kind, entry.recode, careful=True)
-        if entry.to in parts:
+        if column.kind == "geopoint" and entry.to in parts:
             return Landing(header, "", "", column.name, (entry.to,), "double", entry.recode, careful=True)
     message = (
         f"{tool.crosswalk_file}, layout '{name}', column '{header}': no version of {tool.name} has a column "

@@ -119,7 +119,7 @@ def _integer(text: str) -> Converted | Refused:
         return Refused(NOT_A_NUMBER)
     if number != number.to_integral_value():
         return Refused(NOT_WHOLE)
-    if abs(number) >= 2**63:
+    if not -(2**63) <= number < 2**63:
         return Refused(TOO_LARGE)
     return Converted(str(int(number)), "rewritten")
 

@@ -12,6 +12,7 @@ from pipelines.harmonize.kinds import KINDS, Sql
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.project.tool import Period
 from pipelines.store.duck import Connection, literal, quote
+from pipelines.store.period import period_sql
 
 KEY = (("_id", "VARCHAR"), ("_source", "VARCHAR"), ("_asset", "VARCHAR"))
 TOP = (
@@ -73,17 +74,16 @@ def land(con: Connection, plan: Plan, shape: Shape, period: Period, documents: S
     set_period(con, plan, period, f"_form_version = {literal(shape.name)}")
     for repeat in shape.repeats:
         _land_repeat(con, plan, shape, repeat)
-    con.execute("DROP TABLE decoded")
+    for repeat in ("", *(repeat for repeat in shape.repeats if _structure(shape, repeat))):
+        con.execute(f"DROP TABLE {_decoded(shape, repeat)}")
 
 
 def set_period(con: Connection, plan: Plan, period: Period, rows: Sql) -> None:
     """Say of `rows` (a condition) what period they are about: as asked, or else when they were sent."""
-    sent = "strftime(_submitted_at, '%Y-%m')"
-    asked = _asked_period(plan, period)
-    how = f"CASE WHEN {asked} IS NOT NULL THEN 'asked' WHEN _submitted_at IS NOT NULL THEN 'submitted' END"
+    types = dict(physical for column in plan.tables[""].columns for physical in column.physical)
+    sql = period_sql(period.question, types.get(period.question, ""), period.every)
     con.execute(
-        f"""UPDATE harmonized.{quote(plan.tool)}
-            SET _period = coalesce({asked}, {sent}), _period_how = {how} WHERE {rows}"""
+        f"UPDATE harmonized.{quote(plan.tool)} SET _period = {sql.period}, _period_how = {sql.how} WHERE {rows}"
     )
 
 
@@ -161,7 +161,8 @@ def _land_repeat(con: Connection, plan: Plan, shape: Shape, repeat: str) -> None
         f"""CREATE OR REPLACE TEMP TABLE {_decoded(shape, repeat)} AS
             SELECT source, asset, root_id, {index} AS _index, {around} AS _parent_index, d
             FROM (SELECT * EXCLUDE (d), unnest(d.{quote(repeat)}) AS d,
-                         generate_subscripts(d.{quote(repeat)}, 1) AS i FROM {holder})"""
+                         generate_subscripts(d.{quote(repeat)}, 1) AS i FROM {holder})
+            WHERE {_answered(shape, repeat, "d")}"""
     )
     ours = {
         "_id": "root_id",
@@ -173,17 +174,19 @@ def _land_repeat(con: Connection, plan: Plan, shape: Shape, repeat: str) -> None
     _insert(con, plan.tables[shape.repeats[repeat]], ours, list(shape.direct(repeat)), _decoded(shape, repeat))
 
 
+def _answered(shape: Shape, repeat: str, row: Sql) -> Sql:
+    """SQL for whether `row` of this repeat holds an answer, itself or in a repeat inside it.
+
+    A row without one is no row: nobody said anything there, and the ledger could not tell a lost one from one made up.
+    """
+    inner = [other for other in shape.repeats if _outer(shape, other) == repeat and _structure(shape, other)]
+    name = f"row{repeat.count('/')}"
+    said = [f"{row}.{quote(landing.path)}" for landing in shape.direct(repeat)]
+    for other in inner:
+        rows = f"list_filter({row}.{quote(other)}, lambda {name}: {_answered(shape, other, name)})"
+        said.append(f"CASE WHEN len({rows}) > 0 THEN '' END")
+    return f"coalesce({', '.join(said)}) IS NOT NULL"
+
+
 def _decoded(shape: Shape, repeat: str) -> Sql:
     return quote(f"decoded_{shape.repeats[repeat]}") if repeat else "decoded"
-
-
-def _asked_period(plan: Plan, period: Period) -> Sql:
-    """SQL for the period that the record itself names; null where the tool asks no such question."""
-    columns = {column.name: column for column in plan.tables[""].columns}
-    if period.question not in columns:
-        return "CAST(NULL AS VARCHAR)"
-    column = columns[period.question]
-    name = quote(column.name)
-    if column.kind in {"date", "datetime"}:
-        return f"strftime({name}, '%Y-%m')"
-    return f"left({name}, 7)" if period.every == "month" else f"CAST({name} AS VARCHAR)"

@@ -9,15 +9,21 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipelines.archive.reading import Attached
 from pipelines.harmonize.careful import FORCED, Document, Fates, Held, Knowledge, Placed, Record, Split, fates_of
+from pipelines.harmonize.cells import CELL, cells, read_cells, seal_splits
 from pipelines.harmonize.convert import REMEDIES
 from pipelines.harmonize.decode import own_columns
 from pipelines.harmonize.kinds import KINDS, Sql
-from pipelines.harmonize.ledger import cells, long_cells, seal_splits
 from pipelines.harmonize.plan import Plan, Table
 from pipelines.store.duck import Connection, insert_texts, literal, quote, read_rows
 
 DOCUMENTS_AT_ONCE = 2000
 """Bounds the memory of careful landing; a document of 150 answers takes about 60 kB while it is looked at."""
+
+CAREFUL_ROW = """
+CREATE OR REPLACE TEMP TABLE careful_row (
+    source VARCHAR, asset VARCHAR, root_id VARCHAR, shape VARCHAR, _index VARCHAR, _parent_index VARCHAR, doc VARCHAR)
+"""
+"""A row to be: its place, and its answers as a document of their own, so that no name of theirs is one of ours."""
 
 PLACED = """
 CREATE OR REPLACE TEMP TABLE placed (
@@ -88,7 +94,7 @@ def _write(con: Connection, plan: Plan, archive: Attached, batch: Sequence[Fates
     held = [_held_row(fates, held, plan) for fates in batch for held in fates.held]
     insert_texts(con, "ledger.quarantine", held)
     insert_texts(con, "ledger.note", [_split_row(fates, split, plan) for fates in batch for split in fates.split])
-    _read_cells(con, plan, batch, doubtful)
+    _read_doubtful(con, plan, batch, doubtful)
     seal_splits(con, plan)
     con.execute(NOTES, [plan.tool])
     con.execute(NOT_HELD, [plan.tool, "correct the answer by a decision"])
@@ -100,9 +106,7 @@ def _doubtful(batch: Sequence[Fates], plan: Plan) -> list[tuple[Fates, Placed]]:
     for name in {fates.document.shape for fates in batch}:
         shape = plan.shapes[name]
         asked[name] = {
-            (suffix, cell.key, cell.path)
-            for suffix, table in plan.tables.items()
-            for cell in cells(shape, table, shape.repeat_of(suffix))
+            (suffix, cell.key, cell.path) for suffix, table in plan.tables.items() for cell in cells(shape, table)
         }
     return [
         (fates, placed)
@@ -123,18 +127,10 @@ def _insert_rows(con: Connection, table: Table, archive: Attached, rows: Sequenc
     if not rows:
         return
     parts = {f"{column.name}{end}" for column in table.columns if column.kind == "geopoint" for end in ("_lat", "_lon")}
-    names = [*(column.name for column in table.columns), *sorted(parts), "_index", "_parent_index", "_shape"]
+    names = [*(column.name for column in table.columns), *sorted(parts)]
     structure = json.dumps(dict.fromkeys(names, "VARCHAR"), ensure_ascii=False)
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE careful_row AS
-            SELECT source, asset, root_id, from_json(doc, {literal(structure)}) AS d
-            FROM (SELECT unnest(?::VARCHAR[]) AS source, unnest(?::VARCHAR[]) AS asset,
-                         unnest(?::VARCHAR[]) AS root_id, unnest(?::VARCHAR[]) AS doc)""",
-        [
-            *([fates.document.key[part] for fates, _, _ in rows] for part in range(3)),
-            [json.dumps(_with_index(fates, index, record), ensure_ascii=False) for fates, index, record in rows],
-        ],
-    )
+    con.execute(CAREFUL_ROW)
+    insert_texts(con, "careful_row", [_careful_row(fates, index, record) for fates, index, record in rows])
     chosen = dict(_own_values(table))
     for column in table.columns:
         landed = KINDS[column.kind].landed(f"d.{quote(column.name)}")
@@ -143,14 +139,15 @@ def _insert_rows(con: Connection, table: Table, archive: Attached, rows: Sequenc
             chosen[name] = f"coalesce({expression}, {own})" if own else expression
     con.execute(
         f"""INSERT INTO harmonized.{quote(table.name)} ({", ".join(map(quote, chosen))})
-            SELECT {", ".join(chosen.values())} FROM careful_row
+            SELECT {", ".join(chosen.values())}
+            FROM (SELECT * EXCLUDE (doc), from_json(doc, {literal(structure)}) AS d FROM careful_row)
             JOIN (SELECT * EXCLUDE (raw) FROM {archive.current}) AS s USING (source, asset, root_id)"""
     )
 
 
-def _with_index(fates: Fates, index: str, record: Record) -> Record:
-    outer = index.rpartition(".")[0]
-    return {**record, "_index": index, "_parent_index": outer or None, "_shape": fates.document.shape}
+def _careful_row(fates: Fates, index: str, record: Record) -> list[str | None]:
+    around = index.rpartition(".")[0] or None
+    return [*fates.document.key, fates.document.shape, index, around, json.dumps(record, ensure_ascii=False)]
 
 
 def _own_values(table: Table) -> Iterator[tuple[str, Sql]]:
@@ -159,13 +156,13 @@ def _own_values(table: Table) -> Iterator[tuple[str, Sql]]:
         "_server_id": "s.server_id",
         "_source": "source",
         "_asset": "asset",
-        "_form_version": "d._shape",
+        "_form_version": "shape",
         "_submitted_at": "s.submitted_at",
         "_submitted_by": "s.submitted_by",
         "_validation_status": "s.validation_status",
         "_revision": "s.revision",
-        "_index": "d._index",
-        "_parent_index": "d._parent_index",
+        "_index": "_index",
+        "_parent_index": "_parent_index",
     }
     return ((name, values[name]) for name, _ in own_columns(table) if name in values)
 
@@ -191,19 +188,16 @@ def _held_row(fates: Fates, held: Held, plan: Plan) -> list[str]:
     return [*row, held.reason, REMEDIES.get(held.reason, "")]
 
 
-def _read_cells(con: Connection, plan: Plan, batch: Sequence[Fates], doubtful: Sequence[tuple[Fates, Placed]]) -> None:
+def _read_doubtful(
+    con: Connection, plan: Plan, batch: Sequence[Fates], doubtful: Sequence[tuple[Fates, Placed]]
+) -> None:
     """Make `cell` anew: what the tables hold of these documents where it matters, read as their shapes read it."""
     wanted = {(placed.suffix, placed.key) for _, placed in doubtful}
     cut = {split.suffix for fates in batch for split in fates.split}
-    con.execute(
-        """CREATE OR REPLACE TEMP TABLE cell (source VARCHAR, asset VARCHAR, root_id VARCHAR, table_name VARCHAR,
-           repeat VARCHAR, landed_index VARCHAR, key VARCHAR, path VARCHAR, text VARCHAR)"""
-    )
+    con.execute(CELL)
     for name in sorted({fates.document.shape for fates in batch}):
         shape = plan.shapes[name]
         members = f"(SELECT * FROM careful JOIN member USING (source, asset, root_id) WHERE shape = {literal(name)})"
         for suffix, table in plan.tables.items():
-            read = cells(shape, table, shape.repeat_of(suffix))
-            chosen = [cell for cell in read if suffix in cut or (suffix, cell.key) in wanted]
-            if chosen:
-                con.execute(f"INSERT INTO cell {long_cells(chosen, table, shape.repeat_of(suffix), members)}")
+            chosen = [cell for cell in cells(shape, table) if suffix in cut or (suffix, cell.key) in wanted]
+            read_cells(con, chosen, shape, table, members)

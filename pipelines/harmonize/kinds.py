@@ -61,7 +61,8 @@ def _codes(text: Sql) -> Sql:
 def _utc(text: Sql) -> tuple[Sql, Sql]:
     """The UTC time and the offset of a text such as 2026-11-10T09:12:33.120+03:00 or 2026-11-10T06:12:33.120Z."""
     offset = f"CASE WHEN {text} LIKE '%Z' THEN 'Z' ELSE right({text}, 6) END"
-    plausible = f"substr({text}, 11, 1) = 'T' AND left({text}, 4) BETWEEN '0002' AND '9998'"
+    known = f"({text} LIKE '%Z' OR substr({text}, length({text}) - 4, 2) BETWEEN '00' AND '14')"
+    plausible = f"substr({text}, 11, 1) = 'T' AND left({text}, 4) BETWEEN '0002' AND '9998' AND {known}"
     local = f"TRY_CAST(CASE WHEN {plausible} THEN left({text}, length({text}) - length({offset})) END AS TIMESTAMP)"
     return f"{local} - {_interval(offset)}", f"CASE WHEN {local} IS NOT NULL THEN {offset} END"
 

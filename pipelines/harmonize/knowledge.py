@@ -21,7 +21,7 @@ def knowledge_of(con: Connection, plan: Plan) -> Knowledge:
 
     @cache
     def names(table: str) -> Names:
-        return _names(con, table)
+        return _names(con, plan.tool, table)
 
     def writing(shape: Shape, landing: Landing) -> Writing:
         if shape.layout is None:
@@ -31,6 +31,12 @@ def knowledge_of(con: Connection, plan: Plan) -> Knowledge:
         return Writing(frozenset(layout.missing), layout.dates, known, from_labels=True)
 
     return Knowledge(writing, names)
+
+
+def check_names(con: Connection, plan: Plan) -> None:
+    """Nothing, or ConfigError where a split cuts by a reference table that there is not, needed today or not."""
+    for by in {rule.by: None for shape in plan.shapes.values() for rule in shape.splits.values()}:
+        _alias_and_code(con, plan.tool, by)
 
 
 def _labels(plan: Plan, column: Column) -> dict[str, str]:
@@ -45,15 +51,21 @@ def _forms(plan: Plan) -> list[Form]:
     return [*plan.versions, *(shape.form for shape in plan.shapes.values() if shape.form)]
 
 
-def _names(con: Connection, table: str) -> Names:
-    """The names to cut by, from a reference table of two columns: the alias, and what it stands for."""
+def _alias_and_code(con: Connection, tool: str, table: str) -> tuple[str, str]:
+    """The two columns of a reference table that a split may cut by: the alias, and what it stands for."""
     columns = list(columns_of(con, "reference", table))
     if len(columns) < 2:
         message = (
-            f"warehouse/reference/{table}.csv needs two columns (alias, code): a split in crosswalk.yml cuts by it."
+            f"xlsforms/{tool}/crosswalk.yml cuts a text by '{table}', but there is no warehouse/reference/{table}.csv "
+            "with two columns (alias, code); write one, or name another in 'by'."
         )
         raise ConfigError(message)
-    alias, code = map(quote, columns[:2])
+    return columns[0], columns[1]
+
+
+def _names(con: Connection, tool: str, table: str) -> Names:
+    """The names to cut by, from a reference table."""
+    alias, code = map(quote, _alias_and_code(con, tool, table))
     found: dict[str, list[str]] = {}
     for written, meant in con.execute(f"SELECT {alias}, {code} FROM reference.{quote(table)} ORDER BY ALL").fetchall():
         found.setdefault(written, []).append(meant)

@@ -101,6 +101,7 @@ class Plan:
     """All of a tool: its tables (the tool's own first), its shapes by name, and which arrivals have which shape.
 
     `shape_of` maps (source, asset, form version as sent) to a shape's name; `otherwise` is the shape of all others.
+    `unread` says of (source, asset, version) why a server's form could not be read; its rows are as all others.
     """
 
     tool: str
@@ -109,6 +110,7 @@ class Plan:
     shape_of: Mapping[tuple[str, str, str], str]
     otherwise: str
     versions: tuple[Form, ...]
+    unread: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
 
     def landing_anywhere(self, path: str) -> Landing | None:
         """Where `path` lands by any version that knows it, the newest first."""

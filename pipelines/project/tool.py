@@ -14,9 +14,15 @@ from pipelines.project.yaml_file import StrictModel, read_yaml
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
+ZONE_HOURS = 3
+"""How far the cluster's clock (Asia/Baghdad, no summer time) is ahead of UTC: it says which month a moment is in."""
+
 
 class Period(StrictModel):
-    """When a record is about: the answer to `question`, or the time of sending where no question says it."""
+    """When a record is about: the answer to `question`, or the month of sending where no question says it.
+
+    Rounds need a question that names them: without one, months of sending stand in their place.
+    """
 
     question: str = ""
     every: Literal["month", "round"] = "month"

@@ -12,6 +12,7 @@ from pipelines.project import Project, Tool
 from pipelines.quality.current import choose_current
 from pipelines.quality.decisions import Conflict, Outcome, outcome_of, write_cells
 from pipelines.store.duck import Connection, columns_of, quote, read_value
+from pipelines.store.period import period_sql
 
 KEY = "_source, _asset, _id"
 
@@ -85,21 +86,10 @@ def _move_periods(con: Connection, tool: Tool, columns: Mapping[str, str], draft
     changed = sorted({row.id for row, column in outcome.cells if column == question and row.table == tool.name})
     if not changed:
         return
-    asked = _asked_period(columns[question], question, tool.period.every)
+    sql = period_sql(question, columns[question], tool.period.every)
     con.execute(
-        f"""UPDATE {draft}
-            SET _period = coalesce({asked}, strftime(_submitted_at, '%Y-%m')),
-                _period_how = CASE WHEN {asked} IS NOT NULL THEN 'asked'
-                                   WHEN _submitted_at IS NOT NULL THEN 'submitted' END
-            WHERE list_contains(?, _id)""",
-        [changed],
+        f"UPDATE {draft} SET _period = {sql.period}, _period_how = {sql.how} WHERE list_contains(?, _id)", [changed]
     )
-
-
-def _asked_period(type_name: str, question: str, every: str) -> str:
-    if type_name in ("DATE", "TIMESTAMP"):
-        return f"strftime({quote(question)}, '%Y-%m')"
-    return f"left({quote(question)}, 7)" if every == "month" else f"CAST({quote(question)} AS VARCHAR)"
 
 
 def _keep_current(con: Connection, table: str, draft: str, *, is_child: bool) -> None:

@@ -95,7 +95,8 @@ def built(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Round:
         "server_time": "2020-10-18T00:00:00",
         "warning": "",
     }
-    steps.prepare(made.project)
+    steps.reference(made.project)
+    steps.set_day(made.project)
     for tool in made.project.tools():
         steps.harmonize(made.project, tool.name)
         steps.clean(made.project, tool.name)
@@ -110,7 +111,8 @@ def built(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Round:
 def fresh(shared: Path, tmp_path: Path) -> Round:
     """The round in an inbox of its own, not synced yet."""
     made = _new_round(shared, tmp_path)
-    steps.prepare(made.project, date(2020, 10, 18))
+    steps.reference(made.project)
+    steps.set_day(made.project, date(2020, 10, 18))
     return made
 
 

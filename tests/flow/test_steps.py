@@ -1,21 +1,16 @@
 """The steps of a build on a tiny cluster: a new tool and a new version need no code, what is gone leaves the files."""
 
-import json
 import shutil
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
-from openpyxl import Workbook
 
-from pipelines.archive.archive import Submission, open_archive
 from pipelines.defs import steps
 from pipelines.project import Project
 from pipelines.store.duck import connect, read_rows
+from tests.flow.tiny import add_form, answer, tiny_project
 
-SENT = datetime(2026, 11, 3)  # noqa: DTZ001 - the archive keeps UTC without zone
-HEAD = ["type", "name", "label::English (en)", "sensitivity"]
 FIRST = [["integer", "tents", "Tents", "public"], ["text", "contact", "Contact", "restricted"]]
 LATER = [["integer", "tents", "Tents", "public"], ["integer", "caravans", "Caravans", "partners"]]
 
@@ -23,19 +18,15 @@ LATER = [["integer", "tents", "Tents", "public"], ["integer", "caravans", "Carav
 @pytest.fixture
 def cluster(tmp_path: Path) -> Project:
     """A project of one tool, which has one version and one answer."""
-    project = Project(tmp_path / "cluster", tmp_path / "data")
-    project.curated.mkdir(parents=True)
-    project.reference.mkdir(parents=True)
-    project.expectations.mkdir()
-    (project.reference / "site.csv").write_text("site,lat,lon\nIQ0510-0001,35.4,45.6\n")
-    _add_form(project, "shelter", "1", FIRST)
-    _answer(project, "shelter", "1", {"tents": "12", "contact": "0770"})
+    project = tiny_project(tmp_path)
+    add_form(project, "shelter", "1", FIRST)
+    answer(project, "shelter", "1", {"tents": "12", "contact": "0770"})
     return project
 
 
 def test_a_new_tool_is_a_new_folder(cluster: Project) -> None:
-    _add_form(cluster, "fire", "1", [["decimal", "litres", "Litres", "public"]])
-    _answer(cluster, "fire", "1", {"litres": "12.5"})
+    add_form(cluster, "fire", "1", [["decimal", "litres", "Litres", "public"]])
+    answer(cluster, "fire", "1", {"litres": "12.5"})
     _build(cluster)
     assert _rows(cluster, "SELECT litres::VARCHAR AS litres FROM clean.fire") == [{"litres": "12.5000000000"}]
     assert _rows(cluster, "SELECT tents FROM clean.shelter") == [{"tents": 12}]
@@ -43,8 +34,8 @@ def test_a_new_tool_is_a_new_folder(cluster: Project) -> None:
 
 def test_a_new_version_gets_its_column_and_the_older_one_keeps_its_own(cluster: Project) -> None:
     _build(cluster)
-    _add_form(cluster, "shelter", "2", LATER)
-    _answer(cluster, "shelter", "2", {"tents": "5", "caravans": "3"})
+    add_form(cluster, "shelter", "2", LATER)
+    answer(cluster, "shelter", "2", {"tents": "5", "caravans": "3"})
     _build(cluster)
     rows = _rows(
         cluster, "SELECT _form_version, tents, caravans, contact FROM clean.shelter ORDER BY 1", restricted=True
@@ -69,8 +60,8 @@ def test_nothing_changed_is_nothing_built(cluster: Project) -> None:
 
 
 def test_a_tool_that_is_gone_leaves_the_files(cluster: Project) -> None:
-    _add_form(cluster, "fire", "1", [["decimal", "litres", "Litres", "public"]])
-    _answer(cluster, "fire", "1", {"litres": "12.5"})
+    add_form(cluster, "fire", "1", [["decimal", "litres", "Litres", "public"]])
+    answer(cluster, "fire", "1", {"litres": "12.5"})
     _build(cluster)
     shutil.rmtree(cluster.xlsforms / "fire")
     _build(cluster)
@@ -99,39 +90,12 @@ def test_the_same_archive_gives_the_same_rows_from_nothing(cluster: Project) -> 
 
 def _build(project: Project) -> dict[str, bool]:
     """Step -> whether it did anything."""
-    done = [steps.prepare(project)]
+    done = [steps.reference(project), steps.set_day(project)]
     for tool in project.tools():
         done += [steps.harmonize(project, tool.name), steps.clean(project, tool.name)]
     done += [steps.curated(project, table) for table in steps.curate.read_tables(project.curated)]
     done.append(steps.publish_warehouse(project))
     return {outcome.step: outcome.anew for outcome in done}
-
-
-def _add_form(project: Project, tool: str, version: str, questions: Sequence[Sequence[str]]) -> None:
-    book = Workbook()
-    survey = book.active
-    assert survey is not None
-    survey.title = "survey"
-    for row in [HEAD, *questions]:
-        survey.append(list(row))
-    settings = book.create_sheet("settings")
-    for row in [["form_title", "form_id", "version"], [tool, tool, version]]:
-        settings.append(row)
-    folder = project.xlsforms / tool
-    folder.mkdir(parents=True, exist_ok=True)
-    book.save(folder / f"{version}.xlsx")
-    (folder / "tool.yml").write_text(f"title: {tool.capitalize()}\n")
-
-
-def _answer(project: Project, tool: str, version: str, answers: dict[str, str]) -> None:
-    raw = json.dumps({"_id": 1, **answers})
-    sent = Submission(
-        root_id=f"{tool}-{version}", raw=raw, raw_kind="kobo_json", form_version=version, submitted_at=SENT
-    )
-    with open_archive(project.archive_file(tool)) as archive:
-        run = archive.begin_run("kobo", tool, SENT)
-        run.record([sent])
-        run.complete(datetime(2026, 11, 20))  # noqa: DTZ001
 
 
 def _rows(project: Project, sql: str, *, restricted: bool = False) -> list[dict[str, object]]:
@@ -152,5 +116,5 @@ def _everything(path: Path) -> dict[str, list[dict[str, object]]]:
 
 
 def test_the_day_is_the_last_syncs_and_may_be_set(cluster: Project) -> None:
-    assert steps.prepare(cluster).figures["as_of"] == "2026-11-20"
-    assert steps.prepare(cluster, date(2026, 10, 1)).figures["as_of"] == "2026-10-01"
+    assert steps.set_day(cluster).figures["day"] == "2026-11-20"
+    assert steps.set_day(cluster, date(2026, 10, 1)).figures["day"] == "2026-10-01"

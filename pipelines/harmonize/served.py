@@ -1,0 +1,85 @@
+"""The forms that servers keep, read from the archive, each under the version of the repository that it is.
+
+A version that cannot be read stops nothing: it is left out, with the reason, and its rows are read by the newest form.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.errors import CccmError, SchemaError
+from pipelines.forms.form import Form
+from pipelines.forms.read import form_of_kobo
+
+Archived = tuple[str, str, str, str]
+"""(source, asset, version, content) of a form version that a server had."""
+
+Key = tuple[str, str, str]
+"""(source, asset, version)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The server's forms by key, and why others could not be read."""
+
+    forms: Mapping[Key, Form]
+    unread: Mapping[Key, str]
+
+
+def served_forms(archived: Sequence[Archived], tool: str, known: Sequence[Form]) -> Served:
+    """The forms in `archived`; `known` are the repository's versions."""
+    forms: dict[Key, Form] = {}
+    unread: dict[Key, str] = {}
+    for source, asset, version, content in archived:
+        if content.startswith("{"):
+            try:
+                forms[source, asset, version] = _form(content, tool, version, known)
+            except CccmError as error:
+                unread[source, asset, version] = str(error)
+    return Served(forms, unread)
+
+
+def _form(content: str, tool: str, version: str, known: Sequence[Form]) -> Form:
+    where = f"{tool}, version {version} on the server"
+    body = _body(content, where)
+    form = form_of_kobo(body, tool, version)
+    _refuse_strange_names(form, where)
+    said = str((body.get("settings") or {}).get("version", ""))
+    named = said.split(" ", maxsplit=1)[0]
+    asked = {(question.path, question.type) for question in form.questions}
+    for other in known:
+        same = {(question.path, question.type) for question in other.questions} == asked
+        if same or (named and named == other.version):
+            return form_of_kobo(body, tool, other.version)
+    return form
+
+
+def _body(content: str, where: str) -> Mapping[str, Any]:
+    """The sheets in what was archived; SchemaError where there are none."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        message = f"{where}: what was archived of it is no JSON; sync it again."
+        raise SchemaError(message) from error
+    body = document.get("content", document)
+    sheets = isinstance(body, dict) and [body.get("survey", []), body.get("choices", []) or []]
+    if not sheets or not all(isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in sheets):
+        message = f"{where}: what was archived of it holds no form; sync it again, or deploy the form anew."
+        raise SchemaError(message)
+    if not isinstance(body.get("settings") or {}, dict) or not isinstance(body.get("translations") or [], list):
+        message = f"{where}: its settings or languages are written as nothing we know; deploy the form anew."
+        raise SchemaError(message)
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def _refuse_strange_names(form: Form, where: str) -> None:
+    for path in _paths(form):
+        if not path.isprintable():
+            message = f"{where}: the name '{ascii(path)[1:-1]}' holds a sign that no name can; rename it there."
+            raise SchemaError(message)
+
+
+def _paths(form: Form) -> Iterator[str]:
+    yield from (question.path for question in form.questions)
+    yield from (repeat.path for repeat in form.repeats)
