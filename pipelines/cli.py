@@ -126,6 +126,7 @@ def demo_run() -> None:
     os.environ.setdefault("CCCM_DEMO_TOKEN", show.TOKEN)
     path = project.data / "demo-server.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
     stand_in = StandIn(path)
     try:
         with stand_in.serve(_port_of(project)) as url:

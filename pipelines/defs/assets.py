@@ -211,9 +211,9 @@ def _warehouse(project: Project, tables: tuple[CuratedTable, ...]) -> Iterator[d
         kinds={"duckdb"},
         description="The file that analysts open, and the IMO's own with every column.",
     )
-    curated = {table.name for table in tables}
+    curated = {f"curated.{table.name}" for table in tables}
     for name, product in PRODUCTS.items():
-        if not product.tables <= curated:
+        if not {table for table in product.tables if table.startswith("curated.")} <= curated:
             continue  # a cluster that does not curate what it shows does not publish it
         yield _built(
             f"products/{name}",

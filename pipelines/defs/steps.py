@@ -94,6 +94,7 @@ def harmonize(project: Project, name: str) -> Outcome:
             "split": sum(line.split for line in report.balance),
             "quarantined": report.quarantined,
             "findings": checked.findings,
+            **({"warnings": " ".join(report.warnings)} if report.warnings else {}),
         }
 
     return _step(project, f"harmonized/{name}", wanted, build, warning=_stale(project, name))
@@ -159,7 +160,8 @@ def product(project: Project, name: str, run: str) -> Outcome:
     journal().on_progress(step, None)
     with open_work(project.work_file) as con:
         day = as_of(con)
-        read = [fingerprint_of(con, f"curated/{table}") for table in sorted(PRODUCTS[name].tables)]
+        made = [step for table in sorted(PRODUCTS[name].tables) for step in makers(project, table)]
+        read = [fingerprint_of(con, step) for step in made]
         wanted = _hash([*read, fingerprint_of(con, "as_of"), *_code(products)])
         standing = fingerprint_of(con, step)
     if day is None:

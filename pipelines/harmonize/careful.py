@@ -144,6 +144,8 @@ def _place(leaf: Leaf, landing: Landing, plan: Plan, rows: Mapping[str, int]) ->
     depth = 1 + len(plan.tables[landing.suffix].within) if landing.suffix else 0
     if expected and depth == (leaf.index.count(".") + 1 if leaf.index else 0):
         return leaf.index, ""
+    if leaf.index and not leaf.repeat:
+        return None
     if not leaf.repeat or landing.repeat.startswith(leaf.repeat + "/"):
         places = leaf.index.split(".") if leaf.index else []
         return ".".join([*places, *"1" * (depth - len(places))]), "" if expected else "flat_repeat"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipelines.archive.leaves import RS, US
-from pipelines.harmonize.decode import text_of
+from pipelines.harmonize.decode import EACH, text_of
 from pipelines.harmonize.kinds import KINDS, Sql
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.store.duck import Connection, literal, quote
@@ -73,7 +73,7 @@ def read_cells(con: Connection, read: Iterable[Cell], shape: Shape, table: Table
                 SELECT _source, _asset, _id, {literal(table.name)}, {literal(shape.repeat_of(table.suffix))},
                        landed_index, cell.key, cell.path, cell.text
                 FROM (SELECT _source, _asset, _id, {index} AS landed_index,
-                             unnest(list_filter([{listed}], lambda cell: cell.text IS NOT NULL)) AS cell
+                             unnest(list_filter([{listed}], lambda {EACH}: {EACH}.text IS NOT NULL)) AS cell
                       FROM harmonized.{quote(table.name)}
                       WHERE (_source, _asset, _id) IN (SELECT (source, asset, root_id) FROM {members}))"""
         )

@@ -117,34 +117,34 @@ def _labels(form: Form) -> Iterator[list[str]]:
 
 
 def _columns(plan: Plan, table: Table) -> Iterator[list[str]]:
+    levels = _levels(plan, table)
     for layer in LAYERS:
         for name, _ in own_columns(table):
             yield [layer, table.name, name, *OURS[name]]
         for column in table.columns:
-            level = _level(plan, table, column.name)
             for name, _ in column.physical:
-                yield [layer, table.name, name, level, _spoken(column.question)]
+                yield [layer, table.name, name, levels.get(column.name, "restricted"), _spoken(column.question)]
 
 
-def _level(plan: Plan, table: Table, column: str) -> str:
-    """The narrowest audience of all questions that land in the column: no version widens what another one closed."""
-    levels = [
-        level if (level := shape.form.question(path).level) in LEVELS else "restricted"
-        for shape in plan.shapes.values()
-        if shape.form and shape.name in {form.version for form in plan.versions}
-        for path in _landed_in(shape, table, column)
-    ]
-    return max(levels, key=LEVELS.index, default="restricted")
+def _levels(plan: Plan, table: Table) -> dict[str, str]:
+    """The narrowest audience of all questions that land in a column: no version widens what another one closed."""
+    levels: dict[str, str] = {}
+    for form in plan.versions:
+        level_of = {question.path: question.level for question in form.questions}
+        for path, column in _landed(plan.shapes[form.version], table):
+            level = level_of[path] if level_of[path] in LEVELS else "restricted"
+            levels[column] = max(levels.get(column, level), level, key=LEVELS.index)
+    return levels
 
 
-def _landed_in(shape: Shape, table: Table, column: str) -> Iterator[str]:
-    """The questions of a version whose own words may stand in the column; of a split, where its unknown names go."""
+def _landed(shape: Shape, table: Table) -> Iterator[tuple[str, str]]:
+    """(path, column) of the questions whose own words may stand in `table`; of a split, where its unknown names go."""
     for path, landing in shape.landings.items():
-        if landing.suffix == table.suffix and landing.column == column:
-            yield path
+        if landing.suffix == table.suffix:
+            yield path, landing.column
     for path, rule in shape.splits.items():
-        if rule.into == table.suffix and column == (rule.other or rule.value):
-            yield path
+        if rule.into == table.suffix:
+            yield path, rule.other or rule.value
 
 
 def _spoken(question: Question) -> str:

@@ -5,7 +5,7 @@ off it afterwards (compile.py).
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import ConfigError
@@ -42,6 +42,7 @@ class Registry:
         self._newest = forms[0].version
         self._entries = entries
         self._tables: dict[str, dict[str, Column]] = {"": {}}
+        self._taken: dict[str, set[str]] = {}
         self._within: dict[str, tuple[str, ...]] = {"": ()}
         self._by_path: dict[tuple[str, str], list[Column]] = {}
         self._suffixes: dict[str, str] = {}
@@ -76,9 +77,10 @@ class Registry:
 
     def _add_repeats(self, form: Form) -> dict[str, str]:
         """The table suffix of each repeat of `form`, by path: no two share one, whatever older versions did."""
-        times = Counter(repeat.name.casefold() for repeat in form.repeats)
+        repeats = {repeat.path: repeat for repeat in form.repeats}
+        times = Counter(repeat.name.casefold() for repeat in repeats.values())
         found: dict[str, str] = {}
-        for repeat in sorted(form.repeats, key=self._rank):
+        for repeat in sorted(repeats.values(), key=self._rank):
             alone = times[repeat.name.casefold()] == 1
             suffix = self._suffixes.get(repeat.path) or self._standing(repeat.name if alone else _whole(repeat.path))
             number = 1
@@ -88,9 +90,9 @@ class Registry:
             found[repeat.path] = suffix
             self._suffixes.setdefault(repeat.path, suffix)
             self._tables.setdefault(suffix, {})
-        for repeat in form.repeats:
-            self._within.setdefault(found[repeat.path], tuple(found[outer] for outer in repeat.repeats))
-        return {repeat.path: found[repeat.path] for repeat in form.repeats}
+        for path, repeat in repeats.items():
+            self._within.setdefault(found[path], tuple(found[outer] for outer in repeat.repeats))
+        return {path: found[path] for path in repeats}
 
     def _rank(self, repeat: Repeat) -> int:
         """Who chooses first: the repeat that a table was made for, then those that joined one, then the new."""
@@ -144,14 +146,16 @@ class Registry:
             if _joins(question, standing):
                 return standing.name
         name = question.name if plain else "__".join(question.path.split("/")[-2:])
+        taken = self._taken.setdefault(suffix, set(OURS))
         column = Column(
-            name=_free(name, kind_of(question.type), columns),
+            name=_free(name, kind_of(question.type), taken),
             kind=kind_of(question.type),
             question=question,
             version=version,
             retired=version != self._newest,
         )
         columns[column.name.casefold()] = column
+        taken.update(name.casefold() for name in (column.name, *dict(column.physical)))
         of_its_path.append(column)
         return column.name
 
@@ -183,13 +187,11 @@ def _joins(question: Question, standing: Column) -> bool:
     return standing.kind == "text" and not standing.question.type.startswith("select_one")
 
 
-def _free(name: str, kind: str, columns: Mapping[str, Column]) -> str:
+def _free(name: str, kind: str, taken: Collection[str]) -> str:
     """`name`, or `name_2` and so on where a column has it already (names differ by more than case in SQL)."""
-    physical = {physical.casefold() for column in columns.values() for physical, _ in column.physical} | OURS
+    ends = ("", *(end for end, _ in KINDS[kind].columns))
     candidate, number = name, 1
-    while candidate.casefold() in columns or any(
-        (candidate + end).casefold() in physical for end, _ in KINDS[kind].columns
-    ):
+    while any((candidate + end).casefold() in taken for end in ends):
         number += 1
         candidate = f"{name}_{number}"
     return candidate

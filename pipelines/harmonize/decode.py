@@ -30,6 +30,9 @@ TOP = (
 )
 CHILD = (*KEY, ("_index", "VARCHAR"), ("_parent_index", "VARCHAR"))
 
+EACH = quote("/each")
+"""An element of a list, in SQL that stands among columns named by questions: no question's name holds a slash."""
+
 ENVELOPE = (
     "source, asset, root_id, server_id, form_version, submitted_at, submitted_by, validation_status, revision, "
     "n_answers, digest"
@@ -72,10 +75,8 @@ def land(con: Connection, plan: Plan, shape: Shape, period: Period, documents: S
     }
     _insert(con, plan.tables[""], ours, top, "decoded")
     set_period(con, plan, period, f"_form_version = {literal(shape.name)}")
-    for repeat in shape.repeats:
-        _land_repeat(con, plan, shape, repeat)
-    for repeat in ("", *(repeat for repeat in shape.repeats if _structure(shape, repeat))):
-        con.execute(f"DROP TABLE {_decoded(shape, repeat)}")
+    _land_repeats(con, plan, shape, "")
+    con.execute("DROP TABLE decoded")
 
 
 def set_period(con: Connection, plan: Plan, period: Period, rows: Sql) -> None:
@@ -98,7 +99,7 @@ def text_of(landing: Landing) -> Sql:
     back = {} if landing.careful else {now: then for then, now in reversed(list(landing.recode.items()))}
     columns = tuple(map(quote, landing.physical))
     if landing.kind == "multiple" and back:
-        return KINDS["multiple"].text_of((f"list_transform({columns[0]}, lambda code: {_case('code', back)})",))
+        return KINDS["multiple"].text_of((f"list_transform({columns[0]}, lambda {EACH}: {_case(EACH, back)})",))
     return _case(KINDS[landing.kind].text_of(columns), back)
 
 
@@ -106,7 +107,7 @@ def recode_sql(landing: Landing, text: Sql) -> Sql:
     """`text` with the codes of then replaced by those of now."""
     if landing.kind == "multiple" and landing.recode:
         codes = f"string_split({text}, ' ')"
-        return f"array_to_string(list_transform({codes}, lambda code: {_case('code', landing.recode)}), ' ')"
+        return f"array_to_string(list_transform({codes}, lambda {EACH}: {_case(EACH, landing.recode)}), ' ')"
     return _case(text, landing.recode)
 
 
@@ -120,18 +121,11 @@ def _case(value: Sql, codes: Mapping[str, str]) -> Sql:
 def _structure(shape: Shape, repeat: str) -> dict[str, object]:
     """What from_json is told to look for in one record: every answer as text, every repeat as a list."""
     record: dict[str, object] = {landing.path: "VARCHAR" for landing in shape.direct(repeat)}
-    for inner in shape.repeats:
-        if _outer(shape, inner) == repeat:
-            structure = _structure(shape, inner)
-            if structure:
-                record[inner] = [structure]
+    for inner in shape.direct_repeats(repeat):
+        structure = _structure(shape, inner)
+        if structure:
+            record[inner] = [structure]
     return record or {"_": "VARCHAR"} if not repeat else record
-
-
-def _outer(shape: Shape, repeat: str) -> str:
-    """The path of the repeat directly around `repeat`; empty for one at the top."""
-    around = [other for other in shape.repeats if other != repeat and repeat.startswith(other + "/")]
-    return max(around, key=len, default="")
 
 
 def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], landings: Sequence[Landing], source: Sql) -> None:
@@ -150,10 +144,16 @@ def _first(expressions: Sequence[Sql]) -> Sql:
     return expressions[0] if len(expressions) == 1 else f"coalesce({', '.join(expressions)})"
 
 
-def _land_repeat(con: Connection, plan: Plan, shape: Shape, repeat: str) -> None:
-    if not _structure(shape, repeat):
-        return
-    outer = _outer(shape, repeat)
+def _land_repeats(con: Connection, plan: Plan, shape: Shape, outer: str) -> None:
+    """Land the repeats directly in `outer`, whose rows are decoded, and all inside them."""
+    for repeat in shape.direct_repeats(outer):
+        if _structure(shape, repeat):
+            _land_repeat(con, plan, shape, outer, repeat)
+            _land_repeats(con, plan, shape, repeat)
+            con.execute(f"DROP TABLE {_decoded(shape, repeat)}")
+
+
+def _land_repeat(con: Connection, plan: Plan, shape: Shape, outer: str, repeat: str) -> None:
     holder = _decoded(shape, outer)
     index = f"{quote('_index')} || '.' || i" if outer else "CAST(i AS VARCHAR)"
     around = quote("_index") if outer else "CAST(NULL AS VARCHAR)"
@@ -179,7 +179,7 @@ def _answered(shape: Shape, repeat: str, row: Sql) -> Sql:
 
     A row without one is no row: nobody said anything there, and the ledger could not tell a lost one from one made up.
     """
-    inner = [other for other in shape.repeats if _outer(shape, other) == repeat and _structure(shape, other)]
+    inner = [other for other in shape.direct_repeats(repeat) if _structure(shape, other)]
     name = f"row{repeat.count('/')}"
     said = [f"{row}.{quote(landing.path)}" for landing in shape.direct(repeat)]
     for other in inner:

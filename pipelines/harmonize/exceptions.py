@@ -128,7 +128,7 @@ def _insert_rows(con: Connection, table: Table, archive: Attached, rows: Sequenc
         return
     parts = {f"{column.name}{end}" for column in table.columns if column.kind == "geopoint" for end in ("_lat", "_lon")}
     names = [*(column.name for column in table.columns), *sorted(parts)]
-    structure = json.dumps(dict.fromkeys(names, "VARCHAR"), ensure_ascii=False)
+    structure = json.dumps(dict.fromkeys(names or ["_"], "VARCHAR"), ensure_ascii=False)
     con.execute(CAREFUL_ROW)
     insert_texts(con, "careful_row", [_careful_row(fates, index, record) for fates, index, record in rows])
     chosen = dict(_own_values(table))

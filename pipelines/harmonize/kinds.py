@@ -88,8 +88,9 @@ def _point_text(columns: tuple[Sql, ...]) -> Sql:
     """Two to four numbers. What could be no point gives a text that no answer is."""
     lat, lon, alt, acc = (f"CAST({column} AS VARCHAR)" for column in columns)
     gap = f"CASE WHEN {acc} IS NOT NULL THEN ' ?' ELSE '' END"
-    text = f"coalesce({lat}, '?') || ' ' || coalesce({lon}, '?') || coalesce(' ' || {alt}, {gap}) || coalesce(' ' || {acc}, '')"
-    return f"CASE WHEN coalesce({lat}, {lon}, {alt}, {acc}) IS NOT NULL THEN {text} END"
+    ground = f"coalesce({lat}, '?') || ' ' || coalesce({lon}, '?')"
+    air = f"coalesce(' ' || {alt}, {gap}) || coalesce(' ' || {acc}, '')"
+    return f"CASE WHEN coalesce({lat}, {lon}, {alt}, {acc}) IS NOT NULL THEN {ground} || {air} END"
 
 
 KINDS: Mapping[str, Kind] = {

@@ -45,7 +45,10 @@ class Table:
 
     def column(self, name: str) -> Column:
         """The column `name`; KeyError where there is none."""
-        return {column.name: column for column in self.columns}[name]
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,15 @@ class Shape:
     def repeat_of(self, suffix: str) -> str:
         """The repeat that fills the table `suffix`; empty for the tool's own and where this shape has none."""
         return next((repeat for repeat, into in self.repeats.items() if into == suffix), "")
+
+    def direct_repeats(self, within: str) -> Iterator[str]:
+        """The repeats directly in this one (or at the top) that SQL takes; of those that differ by case, the first."""
+        taken: set[str] = set()
+        for repeat in self.repeats:
+            outer = max((other for other in self.repeats if repeat.startswith(other + "/")), key=len, default="")
+            if outer == within and repeat.casefold() not in taken:
+                taken.add(repeat.casefold())
+                yield repeat
 
     def direct(self, repeat: str) -> Iterator[Landing]:
         """The landings in this repeat that SQL takes, ordered by path; of paths that differ by case only, the first."""

@@ -12,13 +12,19 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pipelines.store.duck import read_rows
 from tests.flow.harmonizing import archive, built, project_of, submission
 
-FEW = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],  # to shrink what failed takes longer than to read it
+    suppress_health_check=list(HealthCheck),
+)
 
 FORM = """
 | survey |

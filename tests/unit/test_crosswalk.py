@@ -1,0 +1,90 @@
+"""crosswalk.yml says how older versions and other sources map onto today's questions; a mistake in it is named."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import ConfigError
+from pipelines.project.crosswalk import Crosswalk, Entry, Layout, SplitRule, SubmittedAt, VersionEntry, read_crosswalk
+
+WHOLE = """
+versions:
+  2019-1:
+    - {from: general/site_name, to: site, why: renamed in 2026}
+    - {from: general/camp_open, to: site_open, recode: {Yes: "yes", No: "no"}}
+    - from: who_what/PROTECTION
+      split: {into: service, value: organisation, other: organisation_other, by: organisation_alias,
+              set: {activity_area: protection}}
+layouts:
+  fsmt-map-2020:
+    encoding: cp1252
+    id: [site_name, month]
+    missing: ["NA"]
+    dates: ["%y-%b"]
+    submitted_at: {column: month}
+    columns:
+      site_name: site
+      site_typology: {to: site_type, recode: {Camp: camp}}
+      wash/latrines: {unmapped: "derived from the two counts, never asked"}
+"""
+
+
+def read(folder: Path, text: str) -> Crosswalk:
+    (folder / "crosswalk.yml").write_text(text, encoding="utf-8")
+    return read_crosswalk(folder / "crosswalk.yml")
+
+
+def test_a_crosswalk_is_read_as_the_value_it_says(tmp_path: Path) -> None:
+    split = SplitRule(
+        into="service",
+        value="organisation",
+        other="organisation_other",
+        by="organisation_alias",
+        set={"activity_area": "protection"},
+    )
+    assert read(tmp_path, WHOLE) == Crosswalk(
+        versions={
+            "2019-1": (
+                VersionEntry(**{"from": "general/site_name"}, to="site", why="renamed in 2026"),
+                VersionEntry(**{"from": "general/camp_open"}, to="site_open", recode={"Yes": "yes", "No": "no"}),
+                VersionEntry(**{"from": "who_what/PROTECTION"}, split=split),
+            )
+        },
+        layouts={
+            "fsmt-map-2020": Layout(
+                encoding="cp1252",
+                id=("site_name", "month"),
+                missing=("NA",),
+                dates=("%y-%b",),
+                submitted_at=SubmittedAt(column="month"),
+                columns={
+                    "site_name": Entry(to="site"),
+                    "site_typology": Entry(to="site_type", recode={"Camp": "camp"}),
+                    "wash/latrines": Entry(unmapped="derived from the two counts, never asked"),
+                },
+            )
+        },
+    )
+
+
+def test_a_tool_needs_no_crosswalk(tmp_path: Path) -> None:
+    assert read_crosswalk(tmp_path / "crosswalk.yml") == Crosswalk()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("versions:\n  '1':\n    - {from: a, too: b}\n", "line 3"),
+        ("versions:\n  '1':\n    - {from: a}\n", "an entry says exactly one of 'to', 'split' and 'unmapped'"),
+        ("versions:\n  '1':\n    - {from: a, to: b, unmapped: never}\n", "an entry says exactly one of"),
+        ("versions:\n  '1':\n    - {to: b}\n", "from"),
+        ("layouts:\n  old:\n    id: []\n    columns: {}\n", "id"),
+        ("layouts:\n  old:\n    id: [a]\n    columns: {a: {split: {into: s}}}\n", "line 4"),
+        ("versions: [\n", "line"),
+    ],
+)
+def test_a_mistake_is_named_with_its_file(text: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, text)
+    assert f"{tmp_path}/crosswalk.yml" in str(refused.value)
+    assert says in str(refused.value)
