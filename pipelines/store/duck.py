@@ -161,7 +161,9 @@ def plain_errors(where: str, remedy: str) -> Iterator[None]:
 def scrubbed(message: str) -> str:
     """The first line of a DuckDB message, with every quoted value and payload taken out."""
     first = message.strip().split("\n")[0].split("Input:")[0]
-    return re.sub(r"'.*'", "'…'", first).strip().rstrip(".")[:300]
+    about_names = first.startswith(("Catalog Error", "Binder Error", "Parser Error"))
+    plain = first if about_names else re.sub(r'".*"', '"…"', first)
+    return re.sub(r"'.*'", "'…'", plain).strip().rstrip(".")[:300]
 
 
 def sync_file(path: Path) -> None:

@@ -1,7 +1,7 @@
 """What becomes of answers, in cases that a field officer can read: tests/golden/harmonize/<case>/.
 
-`make test ARGS="-k golden_harmonize"` compares; with CCCM_WRITE_GOLDEN=1 it writes what it found, to be read before it is
-kept. What a case may hold is in tests/golden/harmonize/README.md.
+`make test ARGS="-k golden_harmonize"` compares; with CCCM_WRITE_GOLDEN=1 it writes what it found, to be read before it
+is kept. What a case may hold is in tests/golden/harmonize/README.md.
 """
 
 import json
@@ -59,7 +59,7 @@ def prepared(case: Path, folder: Path) -> Project:
 
 
 def sent(case: Path) -> Iterator[Submission]:
-    """The submissions of a case: those of submissions.json as they stand there, rows of a file, documents by themselves."""
+    """The submissions of a case: those of submissions.json as they stand, rows of a file, documents by themselves."""
     for raw in msgspec.json.decode(content(case / "submissions.json") or "[]", type=list[msgspec.Raw]):
         row = msgspec.json.decode(raw, type=Sent)
         yield submission(str(row.root_id), bytes(raw).decode(), row.version)
@@ -92,7 +92,7 @@ def texts(con: Connection, tables: dict[str, int], expected: Path) -> Iterator[t
 
 
 def csv(con: Connection, table: str, columns: str) -> str:
-    """`columns` of `table` as CSV, in their own order; a missing answer is empty, an empty text is \"\"."""
+    """`columns` of `table` as CSV, in their own order; a missing answer is empty, an empty text is two quotes."""
     found = con.execute(f"SELECT {columns} FROM {table} ORDER BY ALL")
     header = ",".join(name for name, *_ in found.description or [])
     rows = sorted(found.fetchall(), key=lambda row: int(row[0]) if row[0].isdecimal() else 0)

@@ -1,10 +1,10 @@
-"""No answer is lost, and it can be proved: whatever is taken, swapped, doubled or planted in the tables, the ledger sees."""
+"""No answer is lost, and it can be proved: what is taken, swapped, doubled or planted, the ledger sees."""
 
 import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
@@ -161,7 +161,7 @@ def sabotages(con: Connection, tables: list[str]) -> Iterator[str]:
             yield f"DELETE FROM {table} WHERE rowid = {row['n']}"
             yield f"INSERT INTO {table} SELECT * FROM {table} WHERE rowid = {row['n']}"
             yield from within(table, row, types)
-        for one, other in zip(answered, answered[1:], strict=False):
+        for one, other in pairwise(answered):
             yield from between(table, one, other, types)
     for table, columns in (("note", ("text", "landed")), ("quarantine", ("text",))):
         for row in read_rows(
@@ -180,8 +180,9 @@ def within(table: str, row: dict[str, object], types: dict[str, str]) -> Iterato
             yield f"UPDATE {table} SET {quote(column)} = NULL WHERE rowid = {row['n']}"
     for one, other in combinations(types, 2):
         if types[one] == types[other] and row[one] != row[other]:
-            yield f"UPDATE {table} SET {quote(one)} = {quote(other)}, {quote(other)} = {quote(one)} WHERE rowid = {row['n']}"
-            yield f"UPDATE {table} SET {quote(one)} = coalesce({quote(one)}, {quote(other)}), {quote(other)} = coalesce({quote(one)}, {quote(other)}) WHERE rowid = {row['n']}"
+            a, b, here = quote(one), quote(other), f"WHERE rowid = {row['n']}"
+            yield f"UPDATE {table} SET {a} = {b}, {b} = {a} {here}"
+            yield f"UPDATE {table} SET {a} = coalesce({a}, {b}), {b} = coalesce({a}, {b}) {here}"
 
 
 def between(table: str, one: dict[str, object], other: dict[str, object], types: dict[str, str]) -> Iterator[str]:

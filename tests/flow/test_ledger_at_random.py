@@ -1,7 +1,7 @@
 """Whatever a server sends and however a form was changed: the ledger balances, and every answer is where it belongs.
 
-Forms, crosswalks and submissions are drawn by hypothesis; the oracle knows from the drawing where an answer must be found,
-and reads the tables with Python alone.
+Forms, crosswalks and submissions are drawn by hypothesis; the oracle knows from the drawing where an answer must be
+found, and reads the tables with Python alone.
 """
 
 import json
@@ -96,7 +96,7 @@ def test_whatever_a_server_sends_balances(documents: list[dict[str, object]]) ->
 
 @dataclass(frozen=True)
 class Drawn:
-    """A question of the newest version, and how version 1 asked it: where, and under what name; nowhere if `then` is empty."""
+    """A question of the newest version, and how version 1 asked it: where, and under what name; `then` empty: not."""
 
     name: str
     type: str

@@ -12,25 +12,25 @@ from tests.flow.harmonizing import write_form
 
 FORM = """
 | survey |
-| | type                   | name     | label::English (en) | label::Arabic (ar) | relevant        | sensitivity | hxl   |
-| | start                  | start    |                     |                    |                 | partners    |       |
-| | begin_group            | site     | Site                | الموقع             |                 |             |       |
-| | select_one kind        | type     | Type of site        | نوع الموقع         |                 | public      | #loc  |
-| | begin_repeat           | block    | Block               | قطاع               | ${type}='camp'  |             |       |
-| | integer                | families | Families            | العائلات           | . != ''         | public      |       |
-| | begin_repeat           | repair   | Repair              | إصلاح              |                 |             |       |
-| | text                   | item     | Item                | بند                |                 |             |       |
-| | end_repeat             |          |                     |                    |                 |             |       |
-| | end_repeat             |          |                     |                    |                 |             |       |
-| | end_group              |          |                     |                    |                 |             |       |
-| | note                   | thanks   | Thank you           | شكرا               |                 |             |       |
+|  | type | name | label::English (en) | label::Arabic (ar) | relevant | sensitivity | hxl |
+|  | start | start |  |  |  | partners |  |
+|  | begin_group | site | Site | الموقع |  |  |  |
+|  | select_one kind | type | Type of site | نوع الموقع |  | public | #loc |
+|  | begin_repeat | block | Block | قطاع | ${type}='camp' |  |  |
+|  | integer | families | Families | العائلات | . != '' | public |  |
+|  | begin_repeat | repair | Repair | إصلاح |  |  |  |
+|  | text | item | Item | بند |  |  |  |
+|  | end_repeat |  |  |  |  |  |  |
+|  | end_repeat |  |  |  |  |  |  |
+|  | end_group |  |  |  |  |  |  |
+|  | note | thanks | Thank you | شكرا |  |  |  |
 | choices |
-| | list_name | name | label::English (en) | label::Arabic (ar) | region |
-| | kind      | camp | Camp                | مخيم               | north  |
-| | kind      | 2    | Centre              | مركز               |        |
+|  | list_name | name | label::English (en) | label::Arabic (ar) | region |
+|  | kind | camp | Camp | مخيم | north |
+|  | kind | 2 | Centre | مركز |  |
 | settings |
-| | form_title | form_id | version |
-| | Visit      | visit   | 2026-1  |
+|  | form_title | form_id | version |
+|  | Visit | visit | 2026-1 |
 """
 
 EXPECTED = Form(
@@ -179,8 +179,7 @@ def test_a_file_that_is_no_workbook_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SchemaError) as raised:
         read_form(tmp_path / "1.xlsx", "visit", "1")
     assert str(raised.value) == (
-        f"{tmp_path}/1.xlsx cannot be read as an XLSForm workbook; "
-        "open it in a spreadsheet and save it as .xlsx again."
+        f"{tmp_path}/1.xlsx cannot be read as an XLSForm workbook; open it in a spreadsheet and save it as .xlsx again."
     )
 
 

@@ -56,7 +56,7 @@ def test_every_answer_is_a_leaf_with_its_place() -> None:
         ("99999999999999999999", "99999999999999999999"),
         ("true", "true"),
         ('"007"', "007"),
-        ("[1.50, {\"a\": \"b c\"}, null]", '[1.50,{"a":"b c"},null]'),
+        ('[1.50, {"a": "b c"}, null]', '[1.50,{"a":"b c"},null]'),
     ],
 )
 def test_a_leaf_has_the_text_that_was_written(written: str, text: str) -> None:
@@ -72,7 +72,9 @@ def test_an_empty_text_is_an_answer() -> None:
     assert count_and_digest("a", '{"a": ""}', "kobo_json")[0] == 1
 
 
-@pytest.mark.parametrize("key", ["_id", "__version__", "_version_", "_version__001", "formhub/uuid", "meta/deprecatedID"])
+@pytest.mark.parametrize(
+    "key", ["_id", "__version__", "_version_", "_version__001", "formhub/uuid", "meta/deprecatedID"]
+)
 def test_what_a_server_adds_is_no_answer(key: str) -> None:
     assert leaves(sent({key: "x"}), "kobo_json") == ()
     assert leaves(sent({key: "x"}), "csv_row") == (Leaf("", "", key, "x"),)
