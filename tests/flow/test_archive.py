@@ -296,7 +296,7 @@ def test_a_second_writer_waits_for_one_who_is_soon_done(file: Path) -> None:
 
 def run_python(code: str) -> int:
     """How a process ended that ran `code`."""
-    return subprocess.run([sys.executable, "-c", "import os, signal\n" + textwrap.dedent(code)], cwd=REPOSITORY, check=False).returncode
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=REPOSITORY, check=False).returncode
 
 
 @contextmanager
