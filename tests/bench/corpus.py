@@ -1,7 +1,6 @@
-"""The corpus that is measured: a form of 150 questions in three versions, and submissions as a Kobo server answers
-them.
+"""The corpus that is measured: a form of 150 questions in three versions, submissions as a Kobo server shows them.
 
-Everything follows from the seed. How the corpus is landed is ours.py, limit.py and normalize.py.
+Everything follows from the seed. How it is landed is ways.py and limit.py.
 """
 
 import json
@@ -19,6 +18,7 @@ from pipelines.project import Project
 SEED = 20261101
 MISSING = 0.35
 ROWS_IN_A_REPEAT = 6
+TOOL = "bench"
 VERSIONS = ("1", "2", "3")
 PAGE = 1000
 
@@ -116,7 +116,7 @@ def inside(repeat: str, version: str) -> list[Asked]:
 
 def write_project(folder: Path) -> Project:
     """A project whose only tool is the form of the corpus, in three versions with their crosswalk."""
-    tool = folder / "xlsforms" / "bench"
+    tool = folder / "xlsforms" / TOOL
     tool.mkdir(parents=True, exist_ok=True)
     (tool / "tool.yml").write_text("title: Bench\nunit: [site_families_013]\nperiod: {question: visited_on}\n")
     entries = {version: _entries(version) for version in VERSIONS[:-1]}
@@ -160,7 +160,7 @@ def write_archive(
     page.
     """
     files = {version: (folder / f"{version}.ndjson").open("w", encoding="utf-8") for version in VERSIONS if lines}
-    with open_archive(project.archive_file("bench")) as archive:
+    with open_archive(project.archive_file(TOOL)) as archive:
         run = archive.begin_run("kobo", "bench", datetime(2026, 11, 1))  # noqa: DTZ001
         page: list[Submission] = []
         for number, (version, document) in enumerate(documents(size, careful=careful), start=1):

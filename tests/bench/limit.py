@@ -7,7 +7,7 @@ notes.
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pipelines.store.duck import Connection, literal, quote
+from pipelines.store.duck import Connection, literal, quote, transaction
 from tests.bench.corpus import REPEATS, VERSIONS, Asked, inside, questions
 
 # DuckDB reads a decimal of 18 digits a hundred times faster than one of 28; the tables hold 28.
@@ -17,9 +17,9 @@ SQL_TYPES = {"integer": "BIGINT", "decimal": "DECIMAL(18,10)", "date": "DATE", "
 def land(con: Connection, folder: Path) -> None:
     """Land the corpus in `folder` into the tables bench, bench__service and bench__block."""
     con.execute("SET preserve_insertion_order = false")
-    for version in VERSIONS:
-        file = folder / f"{version}.ndjson"
-        _land(con, file, version)
+    with transaction(con):
+        for version in VERSIONS:
+            _land(con, folder / f"{version}.ndjson", version)
 
 
 def _land(con: Connection, file: Path, version: str) -> None:
