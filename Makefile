@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick check format lint types definitions lock dev bench clean
+.PHONY: help run test test-quick test-slow check format lint types definitions lock dev bench clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -26,10 +26,13 @@ run: $(VENV)/.for-run  ## set up, then the demo end to end: server, sync, harmon
 	@$(WITH_DEMO) $(VENV)/bin/cccm demo run
 
 test: $(VENV)/.for-dev  ## set up, then every test (ARGS="-k name" for some)
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -m "not long" $(ARGS)
 
 test-quick: $(VENV)/.for-dev  ## the tests that take no time
-	$(PY) -m pytest -m "not slow" $(ARGS)
+	$(PY) -m pytest -m "not slow and not long" $(ARGS)
+
+test-slow: $(VENV)/.for-dev  ## every test, and the full matrices of faults and kills
+	$(PY) -m pytest $(ARGS)
 
 check: format lint types definitions lock  ## format, lint, types, definitions, lock: what a commit must pass
 
