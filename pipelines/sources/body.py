@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from pipelines.errors import CccmError, ServerError
-from pipelines.sources.refusal import safe_words, web_page
+from pipelines.sources.refusal import Words, web_page
 from pipelines.sources.retry import Unreached
 from pipelines.sources.wire import Response
 
@@ -31,12 +31,12 @@ def pieces(response: Response, limit: int, where: str) -> Iterator[bytes]:
         yield piece
 
 
-def whole_json(body: bytes, content_type: str, where: str, depth: int) -> bytes:
+def whole_json(body: bytes, content_type: str, where: str, *, depth: int, words: Words) -> bytes:
     """`body` without a byte order mark, proven to be one whole JSON document in UTF-8 whose envelope is in order."""
     body = body.removeprefix(BOM)
     if "html" in content_type or body.lstrip()[:1] == b"<":
-        raise web_page(where, body)
-    problem = _fault(body, where) or _envelope_fault(body, where, depth)
+        raise web_page(where, body, words)
+    problem = _fault(body, where) or _envelope_fault(body, where, depth, words)
     if problem:
         raise problem
     return body
@@ -70,7 +70,7 @@ def _malformed(where: str, why: str) -> CccmError:
     return ServerError(f"{where} answered with what is no JSON ({why}); ask the server's administrator.")
 
 
-def _envelope_fault(body: bytes, where: str, depth: int) -> CccmError | None:
+def _envelope_fault(body: bytes, where: str, depth: int, words: Words) -> CccmError | None:
     """What is wrong with the outermost object but for its contents; Python would keep the last of two equal keys."""
     envelope = _without_contents(body)
     if _depth(envelope) > depth:
@@ -80,8 +80,8 @@ def _envelope_fault(body: bytes, where: str, depth: int) -> CccmError | None:
     except (ValueError, RecursionError) as error:
         return _malformed(where, str(error))
     if isinstance(said, dict) and list(said) == ["detail"]:
-        words = safe_words(str(said["detail"]).encode())
-        return ServerError(f"{where} answered with a refusal ('{words}') instead of data; ask its administrator.")
+        why = words(str(said["detail"]).encode())
+        return ServerError(f"{where} answered with a refusal ('{why}') instead of data; ask its administrator.")
     return None
 
 
