@@ -157,7 +157,7 @@ class Client:
         response.release_conn()
         if accept == JSON and response.status != 304:
             body = whole_json(
-                body, _content_type(response), where, depth=self._limits.depth, words=self._exchange.words
+                body, _content_type(response), where, limit=self._limits.depth, words=self._exchange.words
             )
         return Answer(response.status, body, response.headers.get("ETag", ""), _date(response))
 

@@ -15,8 +15,9 @@ import msgspec
 from pipelines.archive.archive import Submission
 from pipelines.errors import ServerError
 from pipelines.sources.client import Client
+from pipelines.sources.parts import decoded
 
-Shape = TypeVar("Shape")
+Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 PAGE = 1000
 """The largest page that Kobo serves; it cuts a larger `limit` without a word."""
@@ -150,7 +151,7 @@ class Kobo:
 
 def _decoded(body: bytes, shape: type[Shape], what: str) -> Shape:
     try:
-        return msgspec.json.decode(body, type=shape)
+        return decoded(body, shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ServerError(f"{what} came in a shape that is not Kobo's; check the address in sources.yml.") from error
 
@@ -178,8 +179,8 @@ def _ascending(server_ids: list[int], after: int) -> int:
 
 def _envelope(raw: msgspec.Raw) -> _Envelope:
     try:
-        return msgspec.json.decode(raw, type=_Envelope)
-    except msgspec.ValidationError as error:
+        return decoded(raw, _Envelope)
+    except msgspec.DecodeError as error:
         message = f"A submission came without what Kobo always sends ({error}); ask the server's administrator."
         raise ServerError(message) from error
 
