@@ -243,6 +243,31 @@ def test_k06_nothing_that_looks_like_a_secret_is_committed() -> None:
     assert [str(path) for path in paths if path.is_file() and looks.search(path.read_bytes())] == []
 
 
+# K-07: the least that is needed
+
+
+def test_k07_an_account_that_may_do_more_than_read_is_named(camps: World, tmp_path: Path) -> None:
+    cluster = Cluster(tiny_project(tmp_path), 0)
+    add_form(cluster.project, "camps", camps.version, [["integer", "families", "Families", "public"]])
+    (cluster.project.xlsforms / "sources.yml").write_text(
+        f"sources:\n  kobo: {{kind: kobo, url: '{camps.url}', token_env: CANARY, tools: {{camps: {ASSET}}}}}\n"
+    )
+    wide = cluster.cccm("sources", CANARY=TOKEN)
+    assert (wide.code, "delete_submissions" in wide.out) == (1, True)
+    assert "accounts that may only view submissions" in wide.err
+    with Hostile(camps.url, always(changed(_only_viewing), path=f"/assets/{ASSET}/")) as hostile:
+        file = cluster.project.xlsforms / "sources.yml"
+        file.write_text(file.read_text().replace(camps.url, hostile.url))
+        assert cluster.answer("sources", CANARY=TOKEN)[0]["beyond reading"] == ""
+    closed = cluster.cccm("sources", CANARY="nobody")
+    assert closed.code == 2
+    assert given_away(tmp_path, wide.out + wide.err + closed.out + closed.err) == []
+
+
+def _only_viewing(asset: dict[str, object]) -> dict[str, object]:
+    return {**asset, "effective_permissions": [{"codename": "view_asset"}, {"codename": "view_submissions"}]}
+
+
 # K-08: another secret
 
 
