@@ -8,6 +8,7 @@ here: it is slow.
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,20 +21,32 @@ MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},:]', re.DOTALL)
 STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
-def decoded(raw: bytes | msgspec.Raw, shape: type[Shape]) -> Shape:
-    """`raw` as a `shape`, of which also the slow way finds each field; msgspec's errors where that fails too."""
-    try:
-        return msgspec.json.decode(raw, type=shape)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, RecursionError):
-        said = dict(members(bytes(raw)))
+def reader(shape: type[Shape]) -> Callable[[bytes | msgspec.Raw], Shape]:
+    """What reads JSON as a `shape`, the slow way where no other is left; msgspec's errors where that fails too."""
+    at_once = msgspec.json.Decoder(shape).decode
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(shape)}
-    values = {name: _value(said[name], kind) for name, kind in fields.items() if name in said}
-    return msgspec.convert(values, type=shape)
+
+    def read(raw: bytes | msgspec.Raw) -> Shape:
+        try:
+            return at_once(raw)
+        except msgspec.ValidationError:
+            raise
+        except (msgspec.DecodeError, RecursionError):
+            said = dict(members(bytes(raw)))
+        values = {name: _value(said[name], kind) for name, kind in fields.items() if name in said}
+        return msgspec.convert(values, type=shape)
+
+    return read
+
+
+def decoded(raw: bytes | msgspec.Raw, shape: type[Shape]) -> Shape:
+    """`raw` as a `shape`, by a reader that is used once."""
+    return reader(shape)(raw)
 
 
 def _value(sent: bytes, kind: Any) -> object:
+    if kind is msgspec.Raw:
+        return msgspec.Raw(sent)
     try:
         if kind == list[msgspec.Raw]:
             return [msgspec.Raw(part) for _, part in members(sent)]
