@@ -38,7 +38,7 @@ def whole_json(body: bytes, content_type: str, where: str, *, limit: int, words:
     nests no deeper than `limit`.
     """
     body = body.removeprefix(BOM)
-    if "html" in content_type or body.lstrip()[:1] == b"<":
+    if "html" in content_type or _begins(body) == b"<":
         raise web_page(where, body, words)
     problem = _fault(body, where, limit, words)
     if problem:
@@ -48,7 +48,7 @@ def whole_json(body: bytes, content_type: str, where: str, *, limit: int, words:
 
 def _fault(body: bytes, where: str, limit: int, words: Words) -> CccmError | None:
     """What keeps `body` from being a document to work with: cut short (that may pass), or wrong (that will not)."""
-    if not body.strip():
+    if not body or body.isspace():
         return Unreached(f"{where} answered with nothing at all; run the sync again.")
     try:
         body.decode()
@@ -89,8 +89,8 @@ def _envelope_fault(envelope: bytes, where: str, limit: int, words: Words) -> Cc
 def _envelope(body: bytes) -> bytes:
     """`body` with null for its contents: the large values of its outermost object; DecodeError where it is no JSON."""
     try:
-        msgspec.json.decode(body, type=msgspec.Raw)
-        if body.lstrip()[:1] != b"{":
+        if _begins(body) != b"{":
+            msgspec.json.decode(body, type=msgspec.Raw)
             return b"null" if len(body) > LARGE else body
         values = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).values()
     except msgspec.DecodeError as error:
@@ -99,21 +99,28 @@ def _envelope(body: bytes) -> bytes:
         return _envelope_of_the_odd(body)
     except RecursionError:
         return _envelope_of_the_odd(body)
-    for content in (bytes(value) for value in values if len(bytes(value)) > LARGE):
-        body = body.replace(content, b"null", 1)
+    for value in values:
+        if memoryview(value).nbytes > LARGE:
+            before, _, after = body.partition(bytes(value))
+            body = before + b"null" + after
     return body
 
 
 def _envelope_of_the_odd(body: bytes) -> bytes:
     """The same where some submission cannot be read: null for each list of objects, whatever they are."""
-    if body.lstrip()[:1] != b"{":
+    if _begins(body) != b"{":
         return b"null" if _are_objects(body) else body
     parts = [(key, b"null" if _are_objects(value) else value) for key, value in members(body)]
     return b"{" + b",".join(json.dumps(key).encode() + b":" + value for key, value in parts) + b"}"
 
 
 def _are_objects(value: bytes) -> bool:
-    return value.lstrip()[:1] == b"[" and all(part[:1] == b"{" for _, part in members(value))
+    return _begins(value) == b"[" and all(part[:1] == b"{" for _, part in members(value))
+
+
+def _begins(text: bytes) -> bytes:
+    """The first sign of `text` that is no blank; it is looked for in the beginning alone."""
+    return text[:1000].lstrip()[:1]
 
 
 def _no_number(constant: str) -> None:
