@@ -4,6 +4,7 @@ After each: what the archive holds is what a run without the fault would have le
 so at once, and one more ordinary sync heals whatever is missing.
 """
 
+import random
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -216,6 +217,19 @@ STANDING = {
     "f31_redirect_elsewhere": (redirect("http://camps.example.org/api/v2/", 301), "config"),
 }
 """Faults that asking again does not mend: the class of the error, and nothing lost."""
+
+
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 60))])
+def test_faults_at_random_leave_what_a_run_without_any_leaves(grounds: Grounds, tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    moment = dice.choice(MOMENTS)
+    of_pages = [*PASSING.values(), *(fault for fault, _ in STANDING.values())]
+
+    def script(_method: str, path: str, _params: Mapping[str, str], _nth: int) -> Fault | None:
+        faults = of_pages if path.endswith(DATA) else [*PASSING.values()]
+        return dice.choice(faults) if dice.random() < 0.3 else None
+
+    judged(grounds, moment, begun(grounds.moments[moment], tmp_path), script)
 
 
 LIKE_ANOTHER = frozenset(
