@@ -64,7 +64,8 @@ def _of_kind(
             )
             raise ConfigError(message)
         layout = layouts[asset.layout]
-        return sync_export(archive, source, asset, asset.layout, layout, now=now, attachments=project.attachments)
+        places = {"attachments": project.attachments, "key_file": project.key_file}
+        return sync_export(archive, source, asset, asset.layout, layout, now=now, **places)
     message = (
         f"xlsforms/sources.yml, source '{source.name}': servers of the kind {source.kind} cannot be read yet; "
         "take the source out, or bring its data as an export file."

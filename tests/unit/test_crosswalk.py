@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ConfigError
-from pipelines.project.crosswalk import Crosswalk, Entry, Layout, SplitRule, SubmittedAt, VersionEntry, read_crosswalk
+from pipelines.project.crosswalk import Crosswalk, Layout, SplitRule, VersionEntry, read_crosswalk
+from pipelines.project.layout import ColumnEntry, SubmittedAt
 
 WHOLE = """
 versions:
@@ -58,9 +59,9 @@ def test_a_crosswalk_is_read_as_the_value_it_says(tmp_path: Path) -> None:
                 dates=("%y-%b",),
                 submitted_at=SubmittedAt(column="month"),
                 columns={
-                    "site_name": Entry(to="site"),
-                    "site_typology": Entry(to="site_type", recode={"Camp": "camp"}),
-                    "wash/latrines": Entry(unmapped="derived from the two counts, never asked"),
+                    "site_name": ColumnEntry(to="site"),
+                    "site_typology": ColumnEntry(to="site_type", recode={"Camp": "camp"}),
+                    "wash/latrines": ColumnEntry(unmapped="derived from the two counts, never asked"),
                 },
             )
         },

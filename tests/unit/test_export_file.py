@@ -167,7 +167,16 @@ class Inbox:
         asset = SourceAsset(tool="fsmt", asset="map", files=files, layout="map")
         source = Source(name="maps", kind="export_file", folder=self.folder, assets=(asset,))
         with open_archive(self.archive) as archive:
-            return sync_export(archive, source, asset, "map", layout, now=NOW, attachments=self.attachments)
+            return sync_export(
+                archive,
+                source,
+                asset,
+                "map",
+                layout,
+                now=NOW,
+                attachments=self.attachments,
+                key_file=self.folder.parent / "key",
+            )
 
     def rows(self, columns: str, order: str = "root_id, revision") -> list[tuple[Any, ...]]:
         with connect(self.archive, read_only=True) as con:
