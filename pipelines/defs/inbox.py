@@ -6,6 +6,7 @@ bringing.py.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -23,7 +24,7 @@ Files = dict[str, list[int]]
 
 @dataclass(slots=True)
 class Looked:
-    """What a sensor remembers, by tool: the files it asked a run for, those of its last look, and how often it asked."""
+    """What a sensor remembers: by tool, the files it asked a run for and those of its last look; how often it asked."""
 
     done: dict[str, Files] = field(default_factory=dict)
     last: dict[str, Files] = field(default_factory=dict)
@@ -63,7 +64,7 @@ def sensors_of(project: Project, job: str) -> Iterator[dg.SensorDefinition]:
 
 def _sensor(source: Source, job: str) -> dg.SensorDefinition:
     @dg.sensor(
-        name=f"{source.name}_inbox",
+        name=re.sub(r"\W", "_", f"{source.name}_inbox", flags=re.ASCII),
         job_name=job,
         minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
         default_status=dg.DefaultSensorStatus.RUNNING,

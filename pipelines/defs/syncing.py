@@ -79,7 +79,10 @@ def layout_of(project: Project, source: Source, asset: SourceAsset) -> Layout:
 
 
 def _left_open(project: Project, source: Source, asset: SourceAsset) -> str:
-    """What the asset's layout does not say of its files; nothing of what a server sends."""
+    """What the asset's layout does not say of its files, or why that cannot be told; nothing of what a server sends."""
     if source.kind != "export_file":
         return ""
-    return left_open(project, asset.tool, source.name, asset.asset, asset.layout)
+    try:
+        return left_open(project, asset.tool, source.name, asset.asset, asset.layout)
+    except CccmError as error:
+        return str(error)

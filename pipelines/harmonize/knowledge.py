@@ -1,6 +1,6 @@
 """What careful landing must know beside the plan: labels of choices, and the names that a split cuts by."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache, partial
 
 from pipelines.errors import ConfigError
@@ -68,11 +68,19 @@ def _by(shape: Shape, path: str) -> str:
 
 
 def _labels(plan: Plan, column: Column) -> dict[str, str]:
-    """Folded code or label, in any language -> code, by the version that names the column."""
+    """Folded code or label, in any language -> code, by the version that names the column; no label of two choices."""
     form = next(form for form in _forms(plan) if form.version == column.version)
     choices: tuple[Choice, ...] = form.choices.get(column.question.list_name, ())
-    by_label = {fold(label): choice.name for choice in reversed(choices) for label in choice.labels.values()}
+    by_label = _one_code_each((label, choice.name) for choice in choices for label in choice.labels.values())
     return {**by_label, **{fold(choice.name): choice.name for choice in choices}}
+
+
+def _one_code_each(said: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Folded text -> code, of (text, code), without the texts that stand for several."""
+    found: dict[str, set[str]] = {}
+    for written, meant in said:
+        found.setdefault(fold(written), set()).add(meant)
+    return {written: codes.pop() for written, codes in found.items() if len(codes) == 1}
 
 
 def _forms(plan: Plan) -> list[Form]:
@@ -101,11 +109,8 @@ def _names(con: Connection, tool: str, table: str) -> Names:
 
 def _meanings(con: Connection, tool: str, table: str) -> dict[str, str]:
     """Folded alias, or code -> code, from a reference table; without what stands for several."""
-    found: dict[str, set[str]] = {}
-    for written, meant in _aliases(con, tool, table):
-        found.setdefault(fold(meant), set()).add(meant)
-        found.setdefault(fold(written), set()).add(meant)
-    return {alias: codes.pop() for alias, codes in found.items() if len(codes) == 1}
+    aliases = _aliases(con, tool, table)
+    return _one_code_each([*aliases, *((code, code) for _, code in aliases)])
 
 
 def _aliases(con: Connection, tool: str, table: str) -> list[tuple[str, str]]:
