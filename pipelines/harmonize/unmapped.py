@@ -92,6 +92,9 @@ def _of_column(plan: Plan, shape: Shape, knowledge: Knowledge, path: str, texts:
         line = remedy(UNKNOWN_KEY, plan.tool, shape, path)
         yield Unmapped(shape.name, path, "", UNKNOWN_KEY, texts.total(), line)
         return
+    how = knowledge.writing(shape, landing)
+    if landing.kind == "text" and not (how.labels or how.closed):
+        return  # whatever is written there is an answer
     open_texts: Counter[tuple[str, str]] = Counter()
     for text, answers in texts.items():
         converted = knowledge.converted(shape, landing, text)
