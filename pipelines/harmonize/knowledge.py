@@ -57,9 +57,10 @@ def knowledge_of(con: Connection, plan: Plan) -> Knowledge:
 def check_names(con: Connection, plan: Plan) -> None:
     """Nothing, or ConfigError where the crosswalk names a reference table that there is not, needed today or not."""
     for shape in plan.shapes.values():
-        for by in [rule.by for rule in shape.splits.values()] + [_by(shape, path) for path in shape.landings]:
-            if by:
-                _alias_and_code(con, plan.tool, by)
+        for rule in shape.splits.values():
+            _alias_and_code(con, plan.tool, rule.by)
+        for by in filter(None, [_by(shape, path) for path in shape.landings]):
+            _alias_and_code(con, plan.tool, by, "looks texts up in")
 
 
 def _by(shape: Shape, path: str) -> str:
@@ -87,12 +88,12 @@ def _forms(plan: Plan) -> list[Form]:
     return [*plan.versions, *(shape.form for shape in plan.shapes.values() if shape.form)]
 
 
-def _alias_and_code(con: Connection, tool: str, table: str) -> tuple[str, str]:
-    """The two columns of a reference table that a split may cut by: the alias, and what it stands for."""
+def _alias_and_code(con: Connection, tool: str, table: str, does: str = "cuts a text by") -> tuple[str, str]:
+    """The two columns of a reference table that the crosswalk names: the alias, and what it stands for."""
     columns = list(columns_of(con, "reference", table))
     if len(columns) < 2:
         message = (
-            f"xlsforms/{tool}/crosswalk.yml looks texts up in '{table}', but there is no "
+            f"xlsforms/{tool}/crosswalk.yml {does} '{table}', but there is no "
             f"warehouse/reference/{table}.csv with two columns (alias, code); write one, or name another in 'by'."
         )
         raise ConfigError(message)

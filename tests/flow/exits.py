@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.defs import steps
+from pipelines.defs.journal import Outcome
 from pipelines.defs.syncing import sync
 from pipelines.demo.phone import Phone, submission_xml
 from pipelines.demo.server import StandIn
@@ -220,10 +221,14 @@ class Exits:
                 xml = submission_xml(form, KOBO_ASSET, self.version, family.answers, instance_id=instance)
                 assert phone.send(xml) == 201
 
+    def sync(self) -> list[Outcome]:
+        """Sync every source, without Dagster."""
+        project = self.cluster.project
+        return [sync(project, source, asset, Wish()) for source in project.sources() for asset in source.assets]
+
     def harmonize(self) -> list[str]:
         """Sync every source and harmonize, without Dagster; the warnings."""
-        project = self.cluster.project
-        done = [sync(project, source, asset, Wish()) for source in project.sources() for asset in source.assets]
+        project, done = self.cluster.project, self.sync()
         assert [outcome.error for outcome in done if outcome.error] == []
         steps.reference(project)
         with connect(project.work_file) as con:
