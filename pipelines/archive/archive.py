@@ -101,6 +101,12 @@ class Archive:
         sql = f"SELECT {columns} FROM submission WHERE source = ? AND asset = ? AND gone_run IS NULL ORDER BY root_id"
         return tuple(Known(*row) for row in self._con.execute(sql, [source, asset]).fetchall())
 
+    def example(self, source: str, asset: str, form_version: str) -> tuple[str, str] | None:
+        """(root id, raw) of the first current submission of this asset and version; None where there is none."""
+        sql = """SELECT root_id, raw FROM submission
+                 WHERE source = ? AND asset = ? AND form_version = ? AND gone_run IS NULL ORDER BY root_id LIMIT 1"""
+        return self._con.execute(sql, [source, asset, form_version]).fetchone()
+
     def form_versions(self, source: str, asset: str) -> frozenset[str]:
         """The server's form versions whose content is archived."""
         sql = "SELECT version FROM form_version WHERE source = ? AND asset = ?"
