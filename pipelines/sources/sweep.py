@@ -27,9 +27,10 @@ Part = Range | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one request showed: the index's rows, or whole submissions."""
+    """What one request showed: the index's rows, or whole submissions; and what the server counts and did not show."""
 
-    seen: Seen
+    ids: tuple[int, ...]
+    unshown: int
     index: tuple[IndexRow, ...] = ()
     whole: tuple[Prepared, ...] = ()
 
@@ -110,7 +111,7 @@ class Sweep:
         if part.full:
             return self._whole(self.kobo.rows(self.run.asset, part))
         seen = self.kobo.rows(self.run.asset, part, light=True)
-        return Look(seen, index=tuple(self.kobo.index_rows(seen)))
+        return Look(seen.ids, seen.unshown, index=tuple(self.kobo.index_rows(seen)))
 
     def _whole(self, seen: Seen) -> Look:
         """The submissions of a page under the keys that we know them by: older servers did not send a root id, and a
@@ -121,11 +122,11 @@ class Sweep:
             replace(one, root_id=self.keys[number]) if number in self.keys else one
             for number, one in zip(seen.ids, sent, strict=True)
         ]
-        return Look(seen, whole=tuple(prepared(one) for one in keyed))
+        return Look(seen.ids, seen.unshown, whole=tuple(prepared(one) for one in keyed))
 
     def _after(self, part: Part, look: Look) -> list[Part]:
         """What is to be asked after `look`."""
-        ids = look.seen.ids
+        ids = look.ids
         if isinstance(part, tuple):
             missing = tuple(sorted(set(part).difference(ids)))
             if not ids:
@@ -146,12 +147,12 @@ class Sweep:
 
     def _keep(self, look: Look) -> None:
         """Archive what was read whole; what may be one thing with something else waits until all was seen."""
-        self.unshown = max(self.unshown, look.seen.unshown)
+        self.unshown = max(self.unshown, look.unshown)
         clear = [one for one in look.whole if self._claims_its_key(one)]
         if clear:
             self.run.record_prepared(clear)
         self.versions.update(one.submission.form_version for one in look.whole)
-        self.present.update(look.seen.ids if look.whole else ())
+        self.present.update(look.ids if look.whole else ())
         self.progress(len(self.present))
 
     def _claims_its_key(self, one: Prepared) -> bool:

@@ -43,7 +43,8 @@ LATER = read_markdown(
 OWNER, PARTNER, ADMIN = "cccm_im", "site_partner", "administrator"
 STATUSES = ("approved", "not_approved", "on_hold", "")
 DOINGS = ("create", "create", "edit", "edit", "judge", "delete", "restore", "resend", "attach", "take out", "redeploy")
-DOING = st.tuples(st.sampled_from(DOINGS), st.integers(0, 10_000))
+NUMBER = st.integers(0, 10_000)
+DOING = st.tuples(st.sampled_from(DOINGS), NUMBER)
 """Something that happens on the server: what, and a number that says to which row."""
 
 DURING = st.lists(st.tuples(st.integers(3, 14), DOING), max_size=6)
@@ -68,6 +69,7 @@ class World(RuleBasedStateMachine):
         self.doors = {user: InProcess(app, user) for user in (OWNER, PARTNER, ADMIN)}
         self.client: Any = InProcess(app, OWNER)
         con = self.stack.enter_context(in_memory())
+        con.execute("SET threads = 1")
         con.execute(TABLES)
         self.con, self.archive = con, Archive(con)
         self.store = self.stand_in._ground.store
@@ -84,6 +86,32 @@ class World(RuleBasedStateMachine):
     @rule(doing=DOING)
     def something_happens(self, doing: tuple[str, int]) -> None:
         self.do(*doing)
+
+    @rule(numbers=st.lists(NUMBER, max_size=4))
+    def phones_send(self, numbers: list[int]) -> None:
+        for number in numbers:
+            self.do("create", number)
+
+    @rule(number=NUMBER)
+    def somebody_edits(self, number: int) -> None:
+        self.do("edit", number)
+
+    @rule(number=NUMBER)
+    def somebody_judges(self, number: int) -> None:
+        self.do("judge", number)
+
+    @rule(number=NUMBER, again=st.sampled_from(["", "restore", "resend"]))
+    def something_goes_and_perhaps_comes_back(self, number: int, again: str) -> None:
+        self.do("delete", number)
+        self.do(again, number)
+
+    @rule(number=NUMBER, what=st.sampled_from(["attach", "take out"]))
+    def files_come_and_go(self, number: int, what: str) -> None:
+        self.do(what, number)
+
+    @rule()
+    def the_form_is_deployed_anew(self) -> None:
+        self.do("redeploy", 0)
 
     @rule(doings=st.lists(DOING, min_size=3, max_size=10))
     def much_happens(self, doings: list[tuple[str, int]]) -> None:
@@ -281,13 +309,13 @@ def run(world: type[World], *, examples: int, steps: int) -> None:
 
 
 def test_whatever_happens_on_the_server_the_archive_holds_what_it_has() -> None:
-    run(World, examples=20, steps=50)
+    run(World, examples=21, steps=50)
 
 
 def test_whatever_happens_over_http_the_archive_holds_what_it_has() -> None:
-    run(OverHttp, examples=3, steps=20)
+    run(OverHttp, examples=2, steps=25)
 
 
 @pytest.mark.long
 def test_whatever_happens_for_long_the_archive_holds_what_the_server_has() -> None:
-    run(World, examples=200, steps=60)
+    run(World, examples=210, steps=50)
