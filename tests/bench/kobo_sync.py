@@ -1,4 +1,4 @@
-"""One sync of the benched Kobo project, in a process of its own that knows nothing of the server: what kobo.py measures.
+"""One sync of the benched Kobo project, in a process of its own that knows nothing of the server; see kobo.py.
 
 `python -m tests.bench.kobo_sync URL FOLDER ARCHIVE PARALLEL` prints its figures as JSON.
 """
