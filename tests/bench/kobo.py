@@ -58,9 +58,8 @@ def _given(words: Sequence[str]) -> argparse.Namespace:
 def _measure(folder: Path, given: argparse.Namespace) -> None:
     size = given.size
     kilobytes = _load(folder, given.tool, size)
-    print(
-        f"{size:,} submissions of {given.tool} of {kilobytes:.1f} kB, {given.latency * 1000:.0f} ms added to every request"
-    )
+    slow = f"{given.latency * 1000:.0f} ms added to every request"
+    print(f"{size:,} submissions of {given.tool} of {kilobytes:.1f} kB, {slow}")
     with _server(folder, given.latency) as url:
 
         def sync(archive: str, parallel: int) -> Figures:
