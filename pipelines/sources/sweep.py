@@ -6,6 +6,7 @@ are looked at is sync.py, what may be marked as deleted tombstones.py.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
 
 from pipelines.archive.archive import Run
 from pipelines.archive.record import Prepared, prepared
@@ -55,6 +56,9 @@ class Sweep:
     unshown: int = 0
     doubles: int = 0
     _unclear: dict[int, str] = field(default_factory=dict)
+    _preparing: Lock = field(
+        default_factory=Lock
+    )  # one at a time: they would only wait for each other, and hold memory
 
     def expect(self, standing: Iterable[Standing]) -> None:
         """Take what the archive holds for what should be there."""
@@ -117,12 +121,13 @@ class Sweep:
         """The submissions of a page under the keys that we know them by: older servers did not send a root id, and a
         key must not move.
         """
-        sent = self.kobo.submissions(seen, self.named_files)
-        keyed = [
-            replace(one, root_id=self.keys[number]) if number in self.keys else one
-            for number, one in zip(seen.ids, sent, strict=True)
-        ]
-        return Look(seen.ids, seen.unshown, whole=tuple(prepared(one) for one in keyed))
+        with self._preparing:
+            sent = self.kobo.submissions(seen, self.named_files)
+            keyed = [
+                replace(one, root_id=self.keys[number]) if number in self.keys else one
+                for number, one in zip(seen.ids, sent, strict=True)
+            ]
+            return Look(seen.ids, seen.unshown, whole=tuple(prepared(one) for one in keyed))
 
     def _after(self, part: Part, look: Look) -> list[Part]:
         """What is to be asked after `look`."""
@@ -159,7 +164,6 @@ class Sweep:
         """Whether no other submission holds the root id of this one, which then holds it."""
         number = int(one.submission.server_id)
         if self.holders.setdefault(one.submission.root_id, number) == number:
-            self.keys[number] = one.submission.root_id
             return True
         self._unclear[number] = one.submission.root_id
         return False
