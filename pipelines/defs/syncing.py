@@ -15,7 +15,7 @@ from pipelines.project.crosswalk import Layout, read_crosswalk
 from pipelines.sources.client import Client
 from pipelines.sources.export_file import sync_export
 from pipelines.sources.kobo import Kobo
-from pipelines.sources.sync import SyncReport, Wish, sync_kobo
+from pipelines.sources.sync import Manner, SyncReport, Wish, sync_kobo
 from pipelines.store.duck import plain_errors
 
 
@@ -56,8 +56,10 @@ def _of_kind(
         client = Client(
             source.url, source.token(), named=source.name, media_hosts=source.media_hosts, ca_file=source.ca_file
         )
-        kobo = Kobo(client)
-        return sync_kobo(archive, kobo, source.name, asset.asset, wish=wish, now=now, progress=progress)
+        manner = Manner(parallel=source.parallel, guard=source.guard, attachments=project.attachments)
+        return sync_kobo(
+            archive, Kobo(client), source.name, asset.asset, wish=wish, now=now, progress=progress, manner=manner
+        )
     if source.kind == "export_file":
         layout = layout_of(project, source, asset)
         places = {"attachments": project.attachments, "key_file": project.key_file}

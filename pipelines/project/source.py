@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipelines.errors import ConfigError
+from pipelines.project.guard import Guard
 from pipelines.project.secret import Place, Secret
 from pipelines.project.yaml_file import StrictModel, read_yaml
 
@@ -29,6 +30,9 @@ NEEDED = {
     "export_file": ("folder",),
 }
 """The keys without which a source of each kind cannot be asked."""
+
+PARALLEL = 4
+"""As many requests at a time as are polite where nothing else is said."""
 
 SECRETS = {"kobo": ("token",), "odk_central": ("email", "password"), "export_file": ()}
 """What lets us in at a source of each kind: each is named by `<it>_env`, or by `<it>_file`."""
@@ -62,6 +66,8 @@ class Source:
     media_hosts: tuple[str, ...] = ()
     project: int | None = None
     folder: Path | None = None
+    parallel: int = PARALLEL
+    guard: Guard = Guard()  # noqa: RUF009 - a value
     assets: tuple[SourceAsset, ...] = ()
 
     def token(self, environ: Mapping[str, str] = os.environ) -> Secret:
@@ -117,6 +123,8 @@ class SourceEntry(StrictModel):
     media_hosts: tuple[str, ...] = ()
     project: int | None = None
     folder: str = ""
+    parallel: int = Field(default=PARALLEL, ge=1, le=16)
+    guard: Guard = Guard()
     tools: dict[str, tuple[AssetEntry, ...]] = Field(default_factory=dict)
 
     @field_validator("tools", mode="before")
@@ -211,6 +219,8 @@ def _source(name: str, entry: SourceEntry, data: Path) -> Source:
         media_hosts=entry.media_hosts,
         project=entry.project,
         folder=_path(entry.folder, data),
+        parallel=entry.parallel,
+        guard=entry.guard,
         assets=assets,
     )
 
