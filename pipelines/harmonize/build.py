@@ -22,6 +22,7 @@ from pipelines.harmonize.ledger import (
     mark_exceptional,
     write_balance,
 )
+from pipelines.harmonize.odk import plain_documents
 from pipelines.harmonize.plan import Plan
 from pipelines.project.folders import Project
 from pipelines.project.tool import Tool
@@ -101,7 +102,8 @@ def _build(con: Connection, tool: Tool, plan: Plan, archive: Attached) -> BuildR
     for name in _shapes_in_use(con):
         documents = f"""(SELECT s.* FROM {archive.current} AS s JOIN member USING (source, asset, root_id)
                          WHERE member.shape = {literal(name)} AND s.n_answers IS NOT NULL)"""
-        land(con, plan, plan.shapes[name], tool.period, documents)
+        shape = plan.shapes[name]
+        land(con, plan, shape, tool.period, plain_documents(con, plan, shape, documents))
     exceptions = unbalanced = find_unbalanced(con, plan)
     if unbalanced:
         land_exceptions(con, plan, archive, knowledge_of(con, plan))
