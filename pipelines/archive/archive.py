@@ -91,8 +91,7 @@ class Archive:
         """A new line of sync_run, not complete yet."""
         with transaction(self._con):
             number = 1 + (read_value(self._con, "SELECT max(run) FROM sync_run") or 0)
-            row = [number, source, asset, started_at]
-            self._con.execute("INSERT INTO sync_run VALUES (?, ?, ?, ?, NULL, 0, 0, 0, 0, 0, 0, false, NULL)", row)
+            self._con.execute(BEGIN_RUN, [number, source, asset, started_at])
         return Run(self._con, number, source, asset)
 
     def known(self, source: str, asset: str) -> tuple[Known, ...]:
@@ -211,6 +210,11 @@ class Run:
         self._con.execute(f"UPDATE sync_run SET {names} WHERE run = ?", [*values, self.number])
 
 
+BEGIN_RUN = """
+INSERT INTO sync_run (run, source, asset, started_at, seen, new, edited, deleted, returned, status_changed, complete)
+VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, false)
+"""
+
 COMPARE = """
 WITH arrived AS (
     SELECT unnest(?::VARCHAR[]) AS root_id, unnest(?::VARCHAR[]) AS instance_id,
@@ -242,7 +246,7 @@ INSERT = """
 INSERT INTO submission
 SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::INTEGER[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]),
        unnest(?::VARCHAR[]), unnest(?::TIMESTAMP[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]),
-       unnest(?::VARCHAR[]), unnest(?::INTEGER[]), unnest(?::UBIGINT[]), unnest(?::VARCHAR[]), ?, NULL, NULL
+       unnest(?::VARCHAR[]), unnest(?::INTEGER[]), unnest(?::UBIGINT[]), unnest(?::VARCHAR[]), ?, NULL, NULL, NULL
 """
 
 
