@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipelines.archive.leaves import count_and_digest
+from pipelines.archive.outline import Outline, Outlines, outlines_in
 from pipelines.archive.schema import STORAGE_VERSION, TABLES
 from pipelines.store.duck import Connection, connect, new_file, read_rows, read_value, transaction
 
@@ -87,6 +88,11 @@ class Archive:
     def __init__(self, con: Connection) -> None:
         self._con = con
 
+    @property
+    def connection(self) -> Connection:
+        """The file itself, for what else of this room writes there."""
+        return self._con
+
     def begin_run(self, source: str, asset: str, started_at: datetime) -> "Run":
         """A new line of sync_run, not complete yet."""
         with transaction(self._con):
@@ -121,12 +127,20 @@ class Run:
     source: str
     asset: str
     counts: Counts = Counts()
+    _outlines: Outlines | None = None
+
+    @property
+    def outlines(self) -> Outlines:
+        """The outlines of the form versions that are archived now."""
+        self._outlines = self._outlines or outlines_in(self._con)
+        return self._outlines
 
     def keep_form_version(self, version: str, content: str) -> None:
         """Keep the `content` of a form version as the server sent it."""
         row = [self.source, self.asset, version, content, self.number]
         with transaction(self._con):
             self._con.execute("INSERT INTO form_version VALUES (?, ?, ?, ?, ?)", row)
+        self._outlines = None
 
     def record(self, submissions: Sequence[Submission]) -> Counts:
         """Archive what is new or different among `submissions`; what stands unchanged adds no revision."""
@@ -185,7 +199,7 @@ class Run:
     def _insert(
         self, submissions: Sequence[Submission], hashes: Mapping[str, str], revisions: Mapping[str, int]
     ) -> None:
-        counted = [_counted(submission) for submission in submissions]
+        counted = [_counted(submission, self._outline(submission)) for submission in submissions]
         columns = [
             [submission.root_id for submission in submissions],
             [revisions[submission.root_id] + 1 for submission in submissions],
@@ -202,6 +216,9 @@ class Run:
             [submission.validation_status for submission in submissions],
         ]
         self._con.execute(INSERT, [self.source, self.asset, *columns, self.number])
+
+    def _outline(self, sent: Submission) -> Outline:
+        return self.outlines.of(self.source, self.asset, sent.form_version, sent.raw_kind)
 
     def _add(self, counts: Counts) -> None:
         self.counts += counts
@@ -228,7 +245,8 @@ WITH arrived AS (
 SELECT root_id,
        CASE WHEN last.root_id IS NULL THEN 'new'
             WHEN standing.root_id IS NULL THEN 'returned'
-            WHEN standing.raw_sha256 = arrived.raw_sha256 THEN 'unchanged'
+            WHEN standing.raw_sha256 = arrived.raw_sha256
+             AND standing.validation_status = arrived.validation_status THEN 'unchanged'
             WHEN standing.instance_id = arrived.instance_id AND standing.validation_status <> arrived.validation_status
             THEN 'status_changed'
             ELSE 'edited' END,
@@ -275,9 +293,9 @@ def _sha256(raw: str) -> str:
     return sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _counted(submission: Submission) -> tuple[int | None, int | None]:
+def _counted(submission: Submission, outline: Outline) -> tuple[int | None, int | None]:
     """How many answers, and their digest; (None, None) for a document that cannot be read: it is kept all the same."""
     try:
-        return count_and_digest(submission.root_id, submission.raw, submission.raw_kind)
+        return count_and_digest(submission.root_id, submission.raw, submission.raw_kind, outline)
     except (ValueError, RecursionError):
         return None, None

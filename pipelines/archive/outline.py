@@ -129,9 +129,7 @@ def _questions(node: Element, path: str, repeat: str, repeats: frozenset[str]) -
 
 
 def _together(older: Outline, newer: Outline) -> Outline:
-    return Outline(
-        older.repeats | newer.repeats, {**newer.questions, **older.questions}, older.points | newer.points
-    )
+    return Outline(older.repeats | newer.repeats, {**newer.questions, **older.questions}, older.points | newer.points)
 
 
 def _path(nodeset: str) -> str:

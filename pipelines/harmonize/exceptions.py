@@ -74,8 +74,8 @@ def _batches(con: Connection, archive: Attached) -> Iterator[list[Document]]:
                   FROM {archive.current} JOIN careful USING (source, asset, root_id)
                   JOIN member USING (source, asset, root_id) ORDER BY ALL"""
         yield [
-            Document(source, asset, *rest, kind, outlines.of(source, asset, version, kind))
-            for source, asset, *rest, kind, version in con.execute(sql).fetchall()
+            Document(source, asset, root_id, shape, raw, kind, outlines.of(source, asset, version, kind))
+            for source, asset, root_id, shape, raw, kind, version in con.execute(sql).fetchall()
         ]
 
 

@@ -108,9 +108,7 @@ def _columns(questions: Iterable[Question]) -> Mapping[tuple[str, str], str]:
     return found
 
 
-def _cells(
-    head: tuple[str, ...], repeat: str, columns: Mapping[tuple[str, str], str]
-) -> list[tuple[str, list[int]]]:
+def _cells(head: tuple[str, ...], repeat: str, columns: Mapping[tuple[str, str], str]) -> list[tuple[str, list[int]]]:
     """(path, its cells) of each answer under `head`."""
     found: dict[str, list[int]] = {}
     for place, name in enumerate(head):

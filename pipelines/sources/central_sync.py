@@ -1,0 +1,173 @@
+"""Bring the archive of a form up to date with its ODK Central server.
+
+Two requests tell whether anything moved: the form, and the full index under the ETag of the last complete sync. If
+something did, the answer to the second is that index, and it alone decides what is new, edited, reviewed, restored,
+deleted or purged. What a server may show is central.py; fetching is central_content.py and central_media.py.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pipelines.archive.archive import Archive, Known, Run
+from pipelines.archive.guard import believe
+from pipelines.archive.probe import Probe, keep_probe, last_probe
+from pipelines.errors import CccmError
+from pipelines.sources.central import Central, Change, Index, IndexRow
+from pipelines.sources.central_content import Content, Contents
+from pipelines.sources.central_media import CentralMedia
+from pipelines.sources.sync import Progress, SyncReport, Wish
+
+OVERLAP = timedelta(minutes=10)
+"""How far before the last sync the change window begins: rows become visible out of the order of their times."""
+
+READINGS = 3
+"""How often the index is read where the server counts other submissions than it lists."""
+
+
+@dataclass(slots=True)
+class _Form:
+    """One form while it is brought up to date: where it goes, where it comes from, and what is to be told of it."""
+
+    archive: Archive
+    run: Run
+    central: Central
+    media: CentralMedia
+    progress: Progress
+    doubts: list[str] = field(default_factory=list)
+    sealed: int = 0
+
+    @property
+    def warning(self) -> str:
+        sealed = (
+            f"{self.sealed} submissions came encrypted; the server cannot show their answers, and they are archived "
+            "as sent: decrypt them with the project's key and bring them as an export file"
+        )
+        return "; ".join([*self.doubts, *([sealed] if self.sealed else [])])
+
+
+def sync_central(
+    archive: Archive,
+    central: Central,
+    source: str,
+    asset: str,
+    *,
+    wish: Wish,
+    now: datetime,
+    media: CentralMedia,
+    progress: Progress | None = None,
+) -> SyncReport:
+    """Archive everything that is new or different on the server; `now` (UTC) only dates the line of sync_run."""
+    run = archive.begin_run(source, asset, now)
+    try:
+        return _sync(_Form(archive, run, central, media, progress or (lambda _: None)), wish)
+    except CccmError as error:
+        run.fail(error.error_class)
+        raise
+
+
+def _sync(form: _Form, wish: Wish) -> SyncReport:
+    run = form.run
+    state = form.central.form(run.asset)
+    last = last_probe(form.archive, run.source, run.asset)
+    if last is None or last.form != state.hash:
+        _keep_versions(form)
+    anew = wish.full or wish.accept_deletions or last is None
+    index = form.central.index(run.asset, "" if anew or last is None else last.etag)
+    if index is None:
+        _stand_unchanged(form)
+    else:
+        _catch_up(form, index, last, wish)
+    form.media.fetch(form.archive, run, form.central, all_of_them=wish.full)
+    run.complete(state.server_time, doubted=bool(form.doubts))
+    if index is not None and not form.doubts:
+        keep_probe(form.archive, run.source, run.asset, Probe(index.etag, state.hash, state.server_time))
+    elif last is not None and not form.doubts:
+        keep_probe(form.archive, run.source, run.asset, Probe(last.etag, state.hash, state.server_time))
+    return SyncReport(run.source, run.asset, run.counts, state.server_time, form.warning)
+
+
+def _keep_versions(form: _Form) -> None:
+    """Archive the versions of the form that are not archived yet, the oldest first."""
+    kept = form.archive.form_versions(form.run.source, form.run.asset)
+    for version in form.central.versions(form.run.asset):
+        if version not in kept:
+            form.run.keep_form_version(version, form.central.version_xml(form.run.asset, version))
+
+
+def _stand_unchanged(form: _Form) -> None:
+    count = len(form.archive.known(form.run.source, form.run.asset))
+    form.run.note_unchanged(count)
+    form.progress(count)
+
+
+def _catch_up(form: _Form, index: Index, last: Probe | None, wish: Wish) -> None:
+    """Archive what differs from `index`, and bury what it no longer shows."""
+    run = form.run
+    known = {row.server_id: row for row in form.archive.known(run.source, run.asset)}
+    wanted = {row.server_id for row in index.rows if wish.full or not _stands(row, known.get(row.server_id))}
+    changes = form.central.changes(run.asset, last.server_time - OVERLAP) if last else {}
+    run.note_unchanged(len(index.rows) - len(wanted))
+    arrived = _archive(form, wanted, index, changes)
+    present = {row.server_id for row in index.rows} - (wanted - arrived)
+    present |= {server_id for server_id, change in changes.items() if not change.deleted}
+    gone = [row for row in known.values() if row.server_id not in present]
+    if gone:
+        _bury(form, gone, index, changes, len(known), accepted=wish.accept_deletions)
+
+
+def _stands(row: IndexRow, known: Known | None) -> bool:
+    """Whether what we know of a submission is what the index shows."""
+    return known is not None and (row.instance_id, row.status) == (known.instance_id, known.validation_status)
+
+
+def _archive(form: _Form, wanted: Collection[str], index: Index, changes: Mapping[str, Change]) -> set[str]:
+    """Archive the `wanted` submissions; which of them came."""
+    run = form.run
+    arrived: set[str] = set()
+    contents = Contents(form.central, run.asset, run.outlines.of(run.source, run.asset, "", "odk_csv"))
+    form.progress(len(index.rows) - len(wanted))
+    for some in contents.of(wanted, index.rows):
+        _know_versions(form, some)
+        run.record(form.media.with_files(some, changes, run, form.central))
+        arrived |= {content.submission.server_id for content in some}
+        form.sealed += sum(content.sealed for content in some)
+        form.progress(len(index.rows) - len(wanted) + len(arrived))
+    return arrived
+
+
+def _know_versions(form: _Form, some: Collection[Content]) -> None:
+    """Archive the versions again where one was published since, for its answers are counted by its form."""
+    kept = form.archive.form_versions(form.run.source, form.run.asset)
+    if {content.submission.form_version for content in some} - kept:
+        _keep_versions(form)
+
+
+def _bury(
+    form: _Form, gone: list[Known], index: Index, changes: Mapping[str, Change], known: int, *, accepted: bool
+) -> None:
+    """Write the tombstones of `gone` where index and count of the server agree, and where that many are believed."""
+    listed = _proven(form.central, form.run.asset, index)
+    if listed is None:
+        form.doubts.append(
+            f"the server counts other submissions than it lists; {len(gone)} were not shown, nothing was marked as "
+            "deleted; sync again"
+        )
+        return
+    missing = [row for row in gone if row.server_id not in listed]
+    verdict = believe(len(missing), known, accepted=accepted)
+    if not verdict.believed:
+        trashed = sum(1 for row in missing if row.server_id in changes and changes[row.server_id].deleted)
+        form.doubts.append(f"{verdict.why} ({trashed} of them lie in the server's trash)")
+    elif missing:
+        form.run.mark_deleted([row.root_id for row in missing])
+
+
+def _proven(central: Central, asset: str, index: Index) -> frozenset[str] | None:
+    """The server ids of an index that has as many submissions as the server counts; None where there is no such."""
+    for left in reversed(range(READINGS)):
+        if central.count(asset) == len(index.rows):
+            return frozenset(row.server_id for row in index.rows)
+        if left:
+            index = central.index(asset) or index
+    return None
