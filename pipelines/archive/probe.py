@@ -7,8 +7,7 @@ run is complete, so it can never be ahead of the records.
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipelines.archive.archive import Archive
-from pipelines.store.duck import table_exists, transaction
+from pipelines.store.duck import Connection, table_exists, transaction
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS probe (
@@ -27,9 +26,8 @@ class Probe:
     server_time: datetime
 
 
-def last_probe(archive: Archive, source: str, asset: str) -> Probe | None:
+def last_probe(con: Connection, source: str, asset: str) -> Probe | None:
     """What the last complete sync of the asset left; None where there was none."""
-    con = archive.connection
     if not table_exists(con, "main", "probe"):
         return None
     sql = "SELECT etag, form, server_time FROM probe WHERE source = ? AND asset = ?"
@@ -37,9 +35,9 @@ def last_probe(archive: Archive, source: str, asset: str) -> Probe | None:
     return Probe(*row) if row else None
 
 
-def keep_probe(archive: Archive, source: str, asset: str, probe: Probe) -> None:
+def keep_probe(con: Connection, source: str, asset: str, probe: Probe) -> None:
     """Leave `probe` for the next sync of the asset."""
-    with transaction(archive.connection) as con:
+    with transaction(con):
         con.execute(TABLE)
         con.execute("DELETE FROM probe WHERE source = ? AND asset = ?", [source, asset])
         row = [source, asset, probe.etag, probe.form, probe.server_time]

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
+from pipelines.archive.attachments import Wanted
 from pipelines.errors import ServerError
 from pipelines.sources.client import Client, Downloaded, NotThere
 
@@ -49,16 +50,17 @@ class _Row(msgspec.Struct):
 
 class _System(msgspec.Struct):
     files_expected: int = msgspec.field(name="attachmentsExpected", default=0)
+    files_present: int = msgspec.field(name="attachmentsPresent", default=0)
     deleted_at: str | None = msgspec.field(name="deletedAt", default=None)
 
 
-class _Change(msgspec.Struct):
+class _Listed(msgspec.Struct):
     server_id: str = msgspec.field(name="__id")
     system: _System = msgspec.field(name="__system")
 
 
 class _Page(msgspec.Struct):
-    value: list[_Change]
+    value: list[_Listed]
     count: int = msgspec.field(name="@odata.count")
     next_link: str = msgspec.field(name="@odata.nextLink", default="")
 
@@ -103,10 +105,11 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What the change window says of a submission."""
+class Standing:
+    """What the second index (OData) says of a submission."""
 
     files_expected: int
+    files_present: int
     deleted: bool
 
 
@@ -114,17 +117,17 @@ class Central:
     """One project of an ODK Central server."""
 
     def __init__(self, client: Client, project: int) -> None:
-        self._client = client
+        self.client = client
         self._project = f"/v1/projects/{project}"
 
     @property
     def requests(self) -> int:
         """How many requests were made."""
-        return self._client.requests
+        return self.client.requests
 
     def form(self, form: str) -> FormState:
         """What the server says of `form`."""
-        answer = self._client.ask(self._form(form))
+        answer = self.client.ask(self._form(form))
         said = _decoded(answer.body, _Form, f"Form {form}")
         if answer.date is None:
             raise ServerError("The server sends no Date with its answers; have its web server mended (nginx does).")
@@ -132,17 +135,17 @@ class Central:
 
     def versions(self, form: str) -> tuple[str, ...]:
         """The versions of `form` that were ever published, the oldest first."""
-        body = self._client.get_bytes(f"{self._form(form)}/versions")
+        body = self.client.get_bytes(f"{self._form(form)}/versions")
         return tuple(said.version or "" for said in reversed(_decoded(body, list[_Form], f"The versions of {form}")))
 
     def version_xml(self, form: str, version: str) -> str:
         """The XForm of one version, as sent."""
         path = f"{self._form(form)}/versions/{quote(version or NO_VERSION, safe='')}.xml"
-        return _text(self._client.get_text(path, accept="application/xml"), f"Version {version} of form {form}")
+        return _text(self.client.get_text(path, accept="application/xml"), f"Version {version} of form {form}")
 
     def index(self, form: str, etag: str = "") -> Index | None:
         """The full index of `form`; None where it is the one that `etag` stands for."""
-        answer = self._client.ask(f"{self._form(form)}/submissions", etag=etag)
+        answer = self.client.ask(f"{self._form(form)}/submissions", etag=etag)
         if answer.status == 304:
             return None
         rows = _decoded(answer.body, list[_Row], f"The submissions of form {form}")
@@ -153,29 +156,29 @@ class Central:
         params = {"$top": "0", "$count": "true"}
         return self._page(form, params).count
 
-    def changes(self, form: str, since: datetime) -> dict[str, Change]:
-        """By server id, what came, was edited, reviewed or deleted since then (UTC); a restored one does not show.
+    def shown(self, form: str, since: datetime | None = None) -> dict[str, Standing]:
+        """By server id, what the second index says of every submission; or of those that came, were edited, reviewed or
+        deleted `since` then (UTC), in which a restored one does not show.
 
         ServerError where the server breaks off its pages again and again, as it does in silence when the submission
         that a page ends with is purged.
         """
+        found: dict[str, Standing] = {}
+        count = 0
         for _ in range(WALKS):
-            found: dict[str, Change] = {}
-            count = 0
+            found = {}
             for page in self._pages(form, _window(since)):
                 count = page.count
-                found |= {
-                    row.server_id: Change(row.system.files_expected, bool(row.system.deleted_at)) for row in page.value
-                }
+                found |= {row.server_id: _standing(row.system) for row in page.value}
             if len(found) >= count:
                 return found
-        message = f"The server counts {count} changes of form {form} and shows {len(found)}; sync again."
+        message = f"The server counts {count} submissions of form {form} and shows {len(found)}; sync again."
         raise ServerError(message)
 
     def submission(self, form: str, server_id: str) -> str | None:
         """The XML of a submission as it stands now, as sent; None where it is deleted."""
         try:
-            body = self._client.get_text(f"{self._submission(form, server_id)}.xml", accept="application/xml")
+            body = self.client.get_text(f"{self._submission(form, server_id)}.xml", accept="application/xml")
         except NotThere:
             return None
         return _text(body, f"A submission of form {form}")
@@ -184,30 +187,29 @@ class Central:
         """Write the tables of all submissions sent from `first` to `last` (the server's texts) into `into`, zipped."""
         path = f"{self._form(form)}/submissions.csv.zip"
         between = f"__system/submissionDate ge {first} and __system/submissionDate le {last}"
-        return self._client.download(path, into, {"attachments": "false", "deletedFields": "true", "$filter": between})
+        return self.client.download(path, into, {"attachments": "false", "deletedFields": "true", "$filter": between})
 
     def submitters(self, form: str) -> Mapping[int, str]:
         """The names of those who sent submissions, by number."""
-        body = self._client.get_bytes(f"{self._form(form)}/submissions/submitters")
+        body = self.client.get_bytes(f"{self._form(form)}/submissions/submitters")
         return {one.id: one.display_name for one in _decoded(body, list[_Named], f"The submitters of form {form}")}
 
     def files(self, form: str, server_id: str) -> dict[str, bool] | None:
         """The files that a submission names, and whether the server has them; None where it is deleted."""
         try:
-            body = self._client.get_bytes(f"{self._submission(form, server_id)}/attachments")
+            body = self.client.get_bytes(f"{self._submission(form, server_id)}/attachments")
         except NotThere:
             return None
         return {file.name: file.exists for file in _decoded(body, list[_File], f"The files of form {form}")}
 
-    def file(self, form: str, server_id: str, name: str, into: Path) -> Downloaded:
-        """Write one file of a submission into the new file `into`."""
-        path = f"{self._submission(form, server_id)}/attachments/{quote(name, safe='')}"
-        return self._client.download(path, into, media=True)
+    def place_of_file(self, form: str, file: Wanted) -> str:
+        """The path at which a file of a submission lies."""
+        return f"{self._submission(form, file.server_id)}/attachments/{quote(file.file_name, safe='')}"
 
     def entities(self, dataset: str, etag: str = "") -> tuple[str, str] | None:
         """The entities of a dataset as CSV, as sent, and their ETag; None where `etag` still stands."""
         path = f"{self._project}/datasets/{quote(dataset, safe='')}/entities.csv"
-        answer = self._client.ask(path, etag=etag, accept="text/csv")
+        answer = self.client.ask(path, etag=etag, accept="text/csv")
         return None if answer.status == 304 else (_text(answer.body, f"Dataset {dataset}"), answer.etag)
 
     def _form(self, form: str) -> str:
@@ -228,7 +230,7 @@ class Central:
             yield page
 
     def _page(self, form: str, params: Mapping[str, str]) -> _Page:
-        body = self._client.get_bytes(f"{self._form(form)}.svc/Submissions", params)
+        body = self.client.get_bytes(f"{self._form(form)}.svc/Submissions", params)
         return _decoded(body, _Page, f"The index of form {form}")
 
 
@@ -250,15 +252,18 @@ def root_id_of(server_id: str) -> str:
     return server_id.removeprefix("uuid:")
 
 
-def _window(since: datetime) -> dict[str, str]:
+def _window(since: datetime | None) -> dict[str, str]:
     """The query for what changed; that it names deletedAt makes the server show what is deleted too."""
+    asked = {"$select": "__id,__system", "$count": "true"}
+    if since is None:
+        return asked
     moment = f"{since.isoformat(timespec='milliseconds')}Z"
     times = ("submissionDate", "updatedAt", "deletedAt")
-    return {
-        "$select": "__id,__system",
-        "$count": "true",
-        "$filter": " or ".join(f"__system/{time} ge {moment}" for time in times),
-    }
+    return {**asked, "$filter": " or ".join(f"__system/{time} ge {moment}" for time in times)}
+
+
+def _standing(system: _System) -> Standing:
+    return Standing(system.files_expected, system.files_present, bool(system.deleted_at))
 
 
 def _index_row(row: _Row) -> IndexRow:

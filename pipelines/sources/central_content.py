@@ -22,9 +22,6 @@ from pipelines.sources.central import Central, IndexRow, root_id_of, utc
 from pipelines.sources.central_export import Exported, UnfitError, read_export
 from pipelines.sources.retry import Unreached
 
-AT_ONCE = 4
-"""Requests that run side by side: Central has ten connections to its database, and phones send while we read."""
-
 ROWS_OF_A_TABLE = 2000
 """As many submissions are asked for in one zip: few enough that one is archived while the next is made."""
 
@@ -60,11 +57,11 @@ class _Stretch:
 
 
 class Contents:
-    """The contents of one form; `outline` gives that of all its versions that are archived."""
+    """The contents of one form; `outline` is that of all its versions that are archived."""
 
-    def __init__(self, central: Central, form: str, outline: Outline) -> None:
+    def __init__(self, central: Central, form: str, outline: Outline, parallel: int) -> None:
         self._central, self._form, self._outline = central, form, outline
-        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._pool = ThreadPoolExecutor(parallel)
         self._names: Mapping[int, str] | None = None
 
     def of(self, wanted: Collection[str], index: Sequence[IndexRow]) -> Iterator[list[Content]]:

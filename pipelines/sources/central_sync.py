@@ -11,15 +11,19 @@ from datetime import datetime, timedelta
 
 from pipelines.archive.archive import Archive, Known, Run
 from pipelines.archive.guard import believe
-from pipelines.archive.probe import Probe, keep_probe, last_probe
+from pipelines.archive.probe import Probe
 from pipelines.errors import CccmError
-from pipelines.sources.central import Central, Change, Index, IndexRow
+from pipelines.sources.central import Central, Index, IndexRow, Standing
 from pipelines.sources.central_content import Content, Contents
 from pipelines.sources.central_media import CentralMedia
-from pipelines.sources.sync import Progress, SyncReport, Wish
+from pipelines.sources.sweep import Progress
+from pipelines.sources.sync import Manner, SyncReport, Wish
 
 OVERLAP = timedelta(minutes=10)
 """How far before the last sync the change window begins: rows become visible out of the order of their times."""
+
+PERMISSION = "viewer"
+"""What one must be to see a form here: whoever is less is refused, whoever is more sees the same rows."""
 
 READINGS = 3
 """How often the index is read where the server counts other submissions than it lists."""
@@ -33,15 +37,17 @@ class _Form:
     run: Run
     central: Central
     media: CentralMedia
+    manner: Manner
     progress: Progress
+    server_count: int = 0
     doubts: list[str] = field(default_factory=list)
     sealed: int = 0
 
     @property
     def warning(self) -> str:
         sealed = (
-            f"{self.sealed} submissions came encrypted; the server cannot show their answers, and they are archived "
-            "as sent: decrypt them with the project's key and bring them as an export file"
+            f"{self.sealed} submissions came encrypted; the server cannot show their answers, and they are archived as "
+            "sent: decrypt them with the project's key and bring them as an export file"
         )
         return "; ".join([*self.doubts, *([sealed] if self.sealed else [])])
 
@@ -54,37 +60,50 @@ def sync_central(
     *,
     wish: Wish,
     now: datetime,
-    media: CentralMedia,
     progress: Progress | None = None,
+    manner: Manner = Manner(),  # noqa: B008 - a value
 ) -> SyncReport:
     """Archive everything that is new or different on the server; `now` (UTC) only dates the line of sync_run."""
     run = archive.begin_run(source, asset, now)
+    media = CentralMedia(central, run, manner.attachments, manner.parallel)
     try:
-        return _sync(_Form(archive, run, central, media, progress or (lambda _: None)), wish)
+        return _sync(_Form(archive, run, central, media, manner, progress or (lambda _: None)), wish)
     except CccmError as error:
         run.fail(error.error_class)
         raise
 
 
 def _sync(form: _Form, wish: Wish) -> SyncReport:
-    run = form.run
+    run, asked = form.run, form.central.requests
     state = form.central.form(run.asset)
-    last = last_probe(form.archive, run.source, run.asset)
+    last = form.archive.last_probe(run.source, run.asset)
     if last is None or last.form != state.hash:
         _keep_versions(form)
-    anew = wish.full or wish.accept_deletions or last is None
-    index = form.central.index(run.asset, "" if anew or last is None else last.etag)
+    anew = wish.full or wish.accept_deletions
+    index = form.central.index(run.asset, last.etag if last and not anew else "")
     if index is None:
         _stand_unchanged(form)
     else:
         _catch_up(form, index, last, wish)
-    form.media.fetch(form.archive, run, form.central, all_of_them=wish.full)
+    run.note_server(PERMISSION, form.server_count)
     run.complete(state.server_time, doubted=bool(form.doubts))
-    if index is not None and not form.doubts:
-        keep_probe(form.archive, run.source, run.asset, Probe(index.etag, state.hash, state.server_time))
-    elif last is not None and not form.doubts:
-        keep_probe(form.archive, run.source, run.asset, Probe(last.etag, state.hash, state.server_time))
-    return SyncReport(run.source, run.asset, run.counts, state.server_time, form.warning)
+    if not form.doubts:
+        etag = index.etag if index else last.etag if last else ""
+        run.keep_probe(Probe(etag, state.hash, state.server_time))
+    fetched = form.media.fetch()
+    requests = form.central.requests - asked
+    return SyncReport(
+        run.source,
+        run.asset,
+        run.counts,
+        state.server_time,
+        form.warning,
+        requests,
+        form.server_count,
+        fetched.stored,
+        run.note_effort(requests, fetched.stored),
+        fetched.failed,
+    )
 
 
 def _keep_versions(form: _Form) -> None:
@@ -98,6 +117,7 @@ def _keep_versions(form: _Form) -> None:
 def _stand_unchanged(form: _Form) -> None:
     count = len(form.archive.known(form.run.source, form.run.asset))
     form.run.note_unchanged(count)
+    form.server_count = count
     form.progress(count)
 
 
@@ -106,14 +126,15 @@ def _catch_up(form: _Form, index: Index, last: Probe | None, wish: Wish) -> None
     run = form.run
     known = {row.server_id: row for row in form.archive.known(run.source, run.asset)}
     wanted = {row.server_id for row in index.rows if wish.full or not _stands(row, known.get(row.server_id))}
-    changes = form.central.changes(run.asset, last.server_time - OVERLAP) if last else {}
+    shown = form.central.shown(run.asset, last.server_time - OVERLAP) if last else {}
+    form.server_count = len(index.rows)
     run.note_unchanged(len(index.rows) - len(wanted))
-    arrived = _archive(form, wanted, index, changes)
-    present = {row.server_id for row in index.rows} - (wanted - arrived)
-    present |= {server_id for server_id, change in changes.items() if not change.deleted}
+    _ask_again(form, wanted - _archive(form, wanted, index, shown))
+    present = {row.server_id for row in index.rows}
+    present |= {server_id for server_id, standing in shown.items() if not standing.deleted}
     gone = [row for row in known.values() if row.server_id not in present]
     if gone:
-        _bury(form, gone, index, changes, len(known), accepted=wish.accept_deletions)
+        _bury(form, gone, index, shown, len(known), accepted=wish.accept_deletions)
 
 
 def _stands(row: IndexRow, known: Known | None) -> bool:
@@ -121,19 +142,30 @@ def _stands(row: IndexRow, known: Known | None) -> bool:
     return known is not None and (row.instance_id, row.status) == (known.instance_id, known.validation_status)
 
 
-def _archive(form: _Form, wanted: Collection[str], index: Index, changes: Mapping[str, Change]) -> set[str]:
+def _archive(form: _Form, wanted: Collection[str], index: Index, shown: Mapping[str, Standing]) -> set[str]:
     """Archive the `wanted` submissions; which of them came."""
     run = form.run
     arrived: set[str] = set()
-    contents = Contents(form.central, run.asset, run.outlines.of(run.source, run.asset, "", "odk_csv"))
+    outline = run.outlines.of(run.source, run.asset, "", "odk_csv")
+    contents = Contents(form.central, run.asset, outline, form.manner.parallel)
     form.progress(len(index.rows) - len(wanted))
     for some in contents.of(wanted, index.rows):
         _know_versions(form, some)
-        run.record(form.media.with_files(some, changes, run, form.central))
+        run.record(form.media.named(some, shown))
         arrived |= {content.submission.server_id for content in some}
         form.sealed += sum(content.sealed for content in some)
         form.progress(len(index.rows) - len(wanted) + len(arrived))
     return arrived
+
+
+def _ask_again(form: _Form, withheld: Collection[str]) -> None:
+    """Doubt a server that lists submissions and does not give them; one that was deleted meanwhile is no longer listed,
+    and the next sync finds it gone.
+    """
+    listed = form.central.index(form.run.asset) if withheld else None
+    still = {row.server_id for row in listed.rows}.intersection(withheld) if listed else set()
+    if still:
+        form.doubts.append(f"the server lists {len(still)} submissions that it does not give; sync again")
 
 
 def _know_versions(form: _Form, some: Collection[Content]) -> None:
@@ -144,7 +176,7 @@ def _know_versions(form: _Form, some: Collection[Content]) -> None:
 
 
 def _bury(
-    form: _Form, gone: list[Known], index: Index, changes: Mapping[str, Change], known: int, *, accepted: bool
+    form: _Form, gone: list[Known], index: Index, shown: Mapping[str, Standing], known: int, *, accepted: bool
 ) -> None:
     """Write the tombstones of `gone` where index and count of the server agree, and where that many are believed."""
     listed = _proven(form.central, form.run.asset, index)
@@ -155,9 +187,9 @@ def _bury(
         )
         return
     missing = [row for row in gone if row.server_id not in listed]
-    verdict = believe(len(missing), known, accepted=accepted)
+    verdict = believe(len(missing), known, accepted=accepted, guard=form.manner.guard)
     if not verdict.believed:
-        trashed = sum(1 for row in missing if row.server_id in changes and changes[row.server_id].deleted)
+        trashed = sum(1 for row in missing if row.server_id in shown and shown[row.server_id].deleted)
         form.doubts.append(f"{verdict.why} ({trashed} of them lie in the server's trash)")
     elif missing:
         form.run.mark_deleted([row.root_id for row in missing])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 NAMES = st.text("abcé._-", min_size=1, max_size=3).filter(lambda name: name[0] in "abcé")
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"), max_size=12)
+TYPES = {"text": "string"}
 NUMBERS = st.decimals(-90, 90, places=3).map(str)
 
 
@@ -50,7 +51,9 @@ def filled(draw: st.DrawFn, form: tuple[Node, ...]) -> str:
 
 def xform_of(form: tuple[Node, ...], version: str = "1") -> str:
     """The XForm that asks `form`."""
-    binds = "".join(f'<bind nodeset="/data/{path}" type="{node.kind}"/>' for path, node in _leaves(form, ""))
+    binds = "".join(
+        f'<bind nodeset="/data/{path}" type="{TYPES.get(node.kind, node.kind)}"/>' for path, node in _leaves(form, "")
+    )
     repeats = "".join(f'<repeat nodeset="/data/{path}"/>' for path in _repeats(form, ""))
     return (
         '<h:html xmlns="http://www.w3.org/2002/xforms" xmlns:h="http://www.w3.org/1999/xhtml"><h:head>'
