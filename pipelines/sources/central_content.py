@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from xml.etree.ElementTree import Element, ParseError
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from xml.etree.ElementTree import Element
 
 from pipelines.archive.archive import Submission
 from pipelines.archive.outline import Outline
-from pipelines.sources.central import Central, IndexRow, root_id_of, utc
+from pipelines.sources.central import TRIES, Central
+from pipelines.sources.central_answers import IndexRow, root_id_of, utc
 from pipelines.sources.central_export import Exported, UnfitError, read_export
 from pipelines.sources.retry import Unreached
 
@@ -30,9 +28,6 @@ WORTH_A_TABLE = 20
 
 FEW = 10
 """So many are asked for one by one, however small the table: the server writes down every export in its audit log."""
-
-TRIES = 3
-"""How often a document is asked for that does not arrive whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +100,12 @@ class Contents:
         return file
 
     def _single(self, row: IndexRow) -> Content | None:
-        """The content of one submission, out of its XML; what is none after all tries is kept as it came."""
-        raw: str | None = None
-        tree: Element | None = None
-        for _ in range(TRIES):
-            before, raw = raw, self._central.submission(self._form, row.server_id)
-            if raw is None:
-                return None
-            tree = _tree(raw)
-            if tree is not None:
-                break
-            if before not in {None, raw}:
-                raise Unreached("The server sends a submission's XML cut, each time elsewhere; run the sync again.")
-        return self._content(row, raw or "", Element("none") if tree is None else tree)
+        """The content of one submission, out of its XML; what is none is kept as it came."""
+        found = self._central.submission(self._form, row.server_id)
+        if found is None:
+            return None
+        raw, tree = found
+        return self._content(row, raw, Element("none") if tree is None else tree)
 
     def _content(self, row: IndexRow, raw: str, tree: Element) -> Content:
         names = self._names or {}
@@ -160,14 +148,6 @@ def _persistently(read: Callable[[], list[Exported]]) -> list[Exported]:
             if not left:
                 raise
     raise AssertionError
-
-
-def _tree(raw: str) -> Element | None:
-    try:
-        tree: Element = fromstring(raw)
-    except (ParseError, DefusedXmlException, ValueError):
-        return None
-    return tree
 
 
 def _instance_id(tree: Element) -> str:

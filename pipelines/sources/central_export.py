@@ -19,7 +19,7 @@ from pipelines.archive.archive import Submission
 from pipelines.archive.odk import CSV_ENVELOPE, place_of
 from pipelines.archive.outline import Outline
 from pipelines.errors import ServerError
-from pipelines.sources.central import root_id_of, status_of, utc
+from pipelines.sources.central_answers import root_id_of, status_of, utc
 from pipelines.sources.retry import Unreached
 
 LARGEST_CELL = 256_000_000

@@ -13,7 +13,8 @@ from pipelines.archive.archive import Run, Submission
 from pipelines.archive.attachments import Wanted
 from pipelines.archive.leaves import leaves
 from pipelines.archive.submission import AttachedFile
-from pipelines.sources.central import Central, Standing
+from pipelines.sources.central import Central
+from pipelines.sources.central_answers import Standing
 from pipelines.sources.central_content import Content
 from pipelines.sources.media import Fetched, fetch_files
 

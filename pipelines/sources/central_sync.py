@@ -13,7 +13,8 @@ from pipelines.archive.archive import Archive, Known, Run
 from pipelines.archive.guard import believe
 from pipelines.archive.probe import Probe
 from pipelines.errors import CccmError
-from pipelines.sources.central import Central, Index, IndexRow, Standing
+from pipelines.sources.central import Central
+from pipelines.sources.central_answers import Index, IndexRow, Standing
 from pipelines.sources.central_content import Content, Contents
 from pipelines.sources.central_media import CentralMedia
 from pipelines.sources.sweep import Progress
@@ -80,7 +81,7 @@ def _sync(form: _Form, wish: Wish) -> SyncReport:
     if last is None or last.form != state.hash:
         _keep_versions(form)
     anew = wish.full or wish.accept_deletions
-    index = form.central.index(run.asset, last.etag if last and not anew else "")
+    index = _whole_index(form, last.etag if last and not anew else "")
     if index is None:
         _stand_unchanged(form)
     else:
@@ -127,14 +128,32 @@ def _catch_up(form: _Form, index: Index, last: Probe | None, wish: Wish) -> None
     known = {row.server_id: row for row in form.archive.known(run.source, run.asset)}
     wanted = {row.server_id for row in index.rows if wish.full or not _stands(row, known.get(row.server_id))}
     shown = form.central.shown(run.asset, last.server_time - OVERLAP) if last else {}
-    form.server_count = len(index.rows)
     run.note_unchanged(len(index.rows) - len(wanted))
     _ask_again(form, wanted - _archive(form, wanted, index, shown))
     present = {row.server_id for row in index.rows}
     present |= {server_id for server_id, standing in shown.items() if not standing.deleted}
     gone = [row for row in known.values() if row.server_id not in present]
     if gone:
-        _bury(form, gone, index, shown, len(known), accepted=wish.accept_deletions)
+        _bury(form, gone, shown, len(known), accepted=wish.accept_deletions)
+
+
+def _whole_index(form: _Form, etag: str) -> Index | None:
+    """The full index, which shows as many submissions as the server counts, or there is a doubt; None where `etag`
+    still stands.
+    """
+    index = form.central.index(form.run.asset, etag)
+    for left in reversed(range(READINGS if index else 0)):
+        form.server_count = form.central.count(form.run.asset)
+        if index is None or form.server_count == len(index.rows):
+            break
+        if left:
+            index = form.central.index(form.run.asset)
+        else:
+            form.doubts.append(
+                f"the server counts {form.server_count} submissions and lists {len(index.rows)}; nothing was marked as "
+                "deleted; sync again"
+            )
+    return index
 
 
 def _stands(row: IndexRow, known: Known | None) -> bool:
@@ -175,31 +194,11 @@ def _know_versions(form: _Form, some: Collection[Content]) -> None:
         _keep_versions(form)
 
 
-def _bury(
-    form: _Form, gone: list[Known], index: Index, shown: Mapping[str, Standing], known: int, *, accepted: bool
-) -> None:
-    """Write the tombstones of `gone` where index and count of the server agree, and where that many are believed."""
-    listed = _proven(form.central, form.run.asset, index)
-    if listed is None:
-        form.doubts.append(
-            f"the server counts other submissions than it lists; {len(gone)} were not shown, nothing was marked as "
-            "deleted; sync again"
-        )
-        return
-    missing = [row for row in gone if row.server_id not in listed]
-    verdict = believe(len(missing), known, accepted=accepted, guard=form.manner.guard)
+def _bury(form: _Form, gone: list[Known], shown: Mapping[str, Standing], known: int, *, accepted: bool) -> None:
+    """Write the tombstones of `gone`, where the index is not in doubt, and where that many are believed."""
+    verdict = believe(len(gone), known, accepted=accepted, guard=form.manner.guard)
     if not verdict.believed:
-        trashed = sum(1 for row in missing if row.server_id in shown and shown[row.server_id].deleted)
+        trashed = sum(1 for row in gone if row.server_id in shown and shown[row.server_id].deleted)
         form.doubts.append(f"{verdict.why} ({trashed} of them lie in the server's trash)")
-    elif missing:
-        form.run.mark_deleted([row.root_id for row in missing])
-
-
-def _proven(central: Central, asset: str, index: Index) -> frozenset[str] | None:
-    """The server ids of an index that has as many submissions as the server counts; None where there is no such."""
-    for left in reversed(range(READINGS)):
-        if central.count(asset) == len(index.rows):
-            return frozenset(row.server_id for row in index.rows)
-        if left:
-            index = central.index(asset) or index
-    return None
+    elif not form.doubts:
+        form.run.mark_deleted([row.root_id for row in gone])
