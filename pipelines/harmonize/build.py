@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.archive.reading import Attached, attached
 from pipelines.harmonize.codebook import write_codebook
 from pipelines.harmonize.compile import plan_of
-from pipelines.harmonize.decode import create, land, set_period
+from pipelines.harmonize.decode import create, land, set_period, shape_sql
 from pipelines.harmonize.exceptions import land_exceptions
 from pipelines.harmonize.knowledge import check_names, knowledge_of
 from pipelines.harmonize.ledger import (
@@ -27,6 +27,7 @@ from pipelines.harmonize.plan import Plan
 from pipelines.project.folders import Project
 from pipelines.project.tool import Tool
 from pipelines.store.duck import Connection, literal, plain_errors, quote, read_rows, transaction
+from pipelines.store.pace import at_full_pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def build_tool(con: Connection, project: Project, tool: Tool, *, as_of_run: int 
     with attached(con, project.archive_file(tool.name), as_of_run=as_of_run) as archive:
         plan = plan_of(tool, archive.form_versions())
         try:
-            with transaction(con), plain_errors(f"harmonizing {tool.name}", "nothing was changed"):
+            with plain_errors(f"harmonizing {tool.name}", "nothing was changed"), at_full_pace(con), transaction(con):
                 return _balanced(_build(con, tool, plan, archive))
         except _UnbalancedError as unbalanced:
             return unbalanced.report
@@ -64,8 +65,9 @@ def balance_of(con: Connection, project: Project, tool: Tool) -> tuple[Balance, 
     """Hold the tables as they stand in `con` against the archive: the ledger's check, at any moment."""
     with attached(con, project.archive_file(tool.name)) as archive:
         plan = plan_of(tool, archive.form_versions())
-        list_members(con, plan, archive)
-        find_unbalanced(con, plan)
+        with at_full_pace(con):
+            list_members(con, plan, archive)
+            find_unbalanced(con, plan)
         return balance(con, plan)
 
 
@@ -100,8 +102,8 @@ def _build(con: Connection, tool: Tool, plan: Plan, archive: Attached) -> BuildR
     _forget(con, plan)
     list_members(con, plan, archive)
     for name in _shapes_in_use(con):
-        documents = f"""(SELECT s.* FROM {archive.current} AS s JOIN member USING (source, asset, root_id)
-                         WHERE member.shape = {literal(name)} AND s.n_answers IS NOT NULL)"""
+        documents = f"""(SELECT * FROM {archive.current}
+                         WHERE {shape_sql(plan)} = {literal(name)} AND n_answers IS NOT NULL)"""
         shape = plan.shapes[name]
         land(con, plan, shape, tool.period, plain_documents(con, plan, shape, documents))
     exceptions = unbalanced = find_unbalanced(con, plan)
@@ -141,6 +143,13 @@ def _count(con: Connection, table: str) -> int:
 def _code() -> list[Path]:
     """The code that decides what a build comes to: two rooms, and of others what they read answers and rules by."""
     ours = Path(__file__).parents[1]
-    others = ("archive/leaves.py", "project/crosswalk.py", "project/tool.py", "store/duck.py", "store/period.py")
+    others = (
+        "archive/leaves.py",
+        "project/crosswalk.py",
+        "project/tool.py",
+        "store/duck.py",
+        "store/pace.py",
+        "store/period.py",
+    )
     rooms = [path for room in ("harmonize", "forms") for path in sorted((ours / room).glob("*.py"))]
     return [*rooms, *(ours / name for name in others)]

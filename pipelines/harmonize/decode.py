@@ -33,10 +33,10 @@ CHILD = (*KEY, ("_index", "VARCHAR"), ("_parent_index", "VARCHAR"))
 EACH = quote("/each")
 """An element of a list, in SQL that stands among columns named by questions: no question's name holds a slash."""
 
-ENVELOPE = (
-    "source, asset, root_id, server_id, form_version, submitted_at, submitted_by, validation_status, revision, "
-    "n_answers, digest"
-)
+READ = "/read"
+"""The column that says, while a shape is landed, whether its document could be decoded."""
+
+ENVELOPE = "source, asset, root_id, server_id, submitted_at, submitted_by, validation_status, revision"
 
 
 def own_columns(table: Table) -> tuple[tuple[str, str], ...]:
@@ -53,15 +53,27 @@ def create(con: Connection, plan: Plan) -> None:
         con.execute(f"CREATE OR REPLACE TABLE harmonized.{quote(table.name)} ({written})")
 
 
-def land(con: Connection, plan: Plan, shape: Shape, period: Period, documents: Sql) -> None:
-    """Land `documents` (a relation with the archive's columns) of this shape; one that is not decoded leaves no row."""
-    structure = json.dumps(_structure(shape, ""), ensure_ascii=False)
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE decoded AS
-            SELECT {ENVELOPE}, TRY(from_json(raw, {literal(structure)})) AS d FROM {documents}"""
+def shape_sql(plan: Plan) -> Sql:
+    """SQL for the name of the shape that a row of the archive has."""
+    known = " ".join(
+        f"WHEN (source, asset, form_version) = ({literal(source)}, {literal(asset)}, {literal(version)}) "
+        f"THEN {literal(shape)}"
+        for (source, asset, version), shape in plan.shape_of.items()
     )
-    con.execute("DELETE FROM decoded WHERE d IS NULL")
-    top = list(shape.direct(""))
+    named = ", ".join(literal(name) for name in plan.shapes)
+    return f"CASE {known} WHEN form_version IN ({named}) THEN form_version ELSE {literal(plan.otherwise)} END"
+
+
+def land(con: Connection, plan: Plan, shape: Shape, period: Period, documents: Sql) -> None:
+    """Land `documents` (a relation with the archive's columns) of this shape; one that is not decoded leaves no row.
+
+    Each is decoded once, straight into its row. The rows of its repeats travel there in columns that are gone at the
+    end: dropping a column costs nothing, while a table of decoded texts costs as much as the decoding. Nor is a row
+    left out by a condition on what was decoded, for DuckDB would decode all documents once more to test it.
+    """
+    table = f"harmonized.{quote(plan.tool)}"
+    structure = json.dumps(_structure(shape, ""), ensure_ascii=False)
+    decoded = f"(SELECT {ENVELOPE}, TRY(from_json(raw, {literal(structure)})) AS d FROM {documents})"
     ours = {
         "_id": "root_id",
         "_server_id": "server_id",
@@ -72,11 +84,14 @@ def land(con: Connection, plan: Plan, shape: Shape, period: Period, documents: S
         "_submitted_by": "submitted_by",
         "_validation_status": "validation_status",
         "_revision": "revision",
+        READ: "d IS NOT NULL",
     }
-    _insert(con, plan.tables[""], ours, top, "decoded")
+    con.execute(f"ALTER TABLE {table} ADD COLUMN {quote(READ)} BOOLEAN")
+    _insert(con, plan.tables[""], ours, shape, "", decoded)
+    con.execute(f"DELETE FROM {table} WHERE NOT {quote(READ)}")
+    con.execute(f"ALTER TABLE {table} DROP COLUMN {quote(READ)}")
     set_period(con, plan, period, f"_form_version = {literal(shape.name)}")
     _land_repeats(con, plan, shape, "")
-    con.execute("DROP TABLE decoded")
 
 
 def set_period(con: Connection, plan: Plan, period: Period, rows: Sql) -> None:
@@ -128,14 +143,18 @@ def _structure(shape: Shape, repeat: str) -> dict[str, object]:
     return record or {"_": "VARCHAR"} if not repeat else record
 
 
-def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], landings: Sequence[Landing], source: Sql) -> None:
+def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], shape: Shape, repeat: str, source: Sql) -> None:
+    """Insert the records of `source` (each decoded as `d`), with the rows of the repeats in them to be landed next."""
     chosen: dict[str, list[Sql]] = {}
-    for landing in landings:
+    for landing in shape.direct(repeat):
         for physical, expression in landed_as(landing, f"d.{quote(landing.path)}"):
             chosen.setdefault(physical, []).append(expression)
-    columns = [*ours, *chosen]
-    values = [*ours.values(), *(_first(expressions) for expressions in chosen.values())]
-    names = ", ".join(map(quote, columns))
+    carried = {_carrier(inner): f"d.{quote(inner)}" for inner in _repeats_in(shape, repeat)}
+    for inner in _repeats_in(shape, repeat):
+        column = f"{quote(_carrier(inner))} {_sql_type([_structure(shape, inner)])}"
+        con.execute(f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {column}")
+    names = ", ".join(map(quote, [*ours, *chosen, *carried]))
+    values = [*ours.values(), *map(_first, chosen.values()), *carried.values()]
     con.execute(f"INSERT INTO harmonized.{quote(table.name)} ({names}) SELECT {', '.join(values)} FROM {source}")
 
 
@@ -145,33 +164,46 @@ def _first(expressions: Sequence[Sql]) -> Sql:
 
 
 def _land_repeats(con: Connection, plan: Plan, shape: Shape, outer: str) -> None:
-    """Land the repeats directly in `outer`, whose rows are decoded, and all inside them."""
-    for repeat in shape.direct_repeats(outer):
-        if _structure(shape, repeat):
-            _land_repeat(con, plan, shape, outer, repeat)
-            _land_repeats(con, plan, shape, repeat)
-            con.execute(f"DROP TABLE {_decoded(shape, repeat)}")
+    """Land the repeats directly in `outer`, whose rows carry theirs, and all inside them."""
+    holder = f"harmonized.{quote(plan.tables[shape.repeats[outer] if outer else ''].name)}"
+    for repeat in _repeats_in(shape, outer):
+        _land_repeat(con, plan, shape, outer, repeat, holder)
+        con.execute(f"ALTER TABLE {holder} DROP COLUMN {quote(_carrier(repeat))}")
+        _land_repeats(con, plan, shape, repeat)
 
 
-def _land_repeat(con: Connection, plan: Plan, shape: Shape, outer: str, repeat: str) -> None:
-    holder = _decoded(shape, outer)
-    index = f"{quote('_index')} || '.' || i" if outer else "CAST(i AS VARCHAR)"
-    around = quote("_index") if outer else "CAST(NULL AS VARCHAR)"
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE {_decoded(shape, repeat)} AS
-            SELECT source, asset, root_id, {index} AS _index, {around} AS _parent_index, d
-            FROM (SELECT * EXCLUDE (d), unnest(d.{quote(repeat)}) AS d,
-                         generate_subscripts(d.{quote(repeat)}, 1) AS i FROM {holder})
-            WHERE {_answered(shape, repeat, "d")}"""
-    )
+def _land_repeat(con: Connection, plan: Plan, shape: Shape, outer: str, repeat: str, holder: Sql) -> None:
+    carrier = quote(_carrier(repeat))
+    around = "_index" if outer else "NULL"
     ours = {
-        "_id": "root_id",
-        "_source": "source",
-        "_asset": "asset",
-        "_index": "_index",
-        "_parent_index": "_parent_index",
+        "_id": "_id",
+        "_source": "_source",
+        "_asset": "_asset",
+        "_index": "around || '.' || i" if outer else "CAST(i AS VARCHAR)",
+        "_parent_index": "around",
     }
-    _insert(con, plan.tables[shape.repeats[repeat]], ours, list(shape.direct(repeat)), _decoded(shape, repeat))
+    rows = f"""(SELECT * FROM (SELECT _id, _source, _asset, {around} AS around, unnest({carrier}) AS d,
+                                      generate_subscripts({carrier}, 1) AS i
+                               FROM {holder} WHERE len({carrier}) > 0)
+                WHERE {_answered(shape, repeat, "d")})"""
+    _insert(con, plan.tables[shape.repeats[repeat]], ours, shape, repeat, rows)
+
+
+def _repeats_in(shape: Shape, outer: str) -> list[str]:
+    """The repeats directly in `outer` that ask anything."""
+    return [repeat for repeat in shape.direct_repeats(outer) if _structure(shape, repeat)]
+
+
+def _carrier(repeat: str) -> str:
+    """The column in which the rows of `repeat` travel; no question's name holds a slash."""
+    return f"/{repeat}"
+
+
+def _sql_type(structure: object) -> Sql:
+    """A structure as from_json is told it, as an SQL type."""
+    if isinstance(structure, dict):
+        return f"STRUCT({', '.join(f'{quote(name)} {_sql_type(inner)}' for name, inner in structure.items())})"
+    return f"{_sql_type(structure[0])}[]" if isinstance(structure, list) else str(structure)
 
 
 def _answered(shape: Shape, repeat: str, row: Sql) -> Sql:
@@ -179,14 +211,9 @@ def _answered(shape: Shape, repeat: str, row: Sql) -> Sql:
 
     A row without one is no row: nobody said anything there, and the ledger could not tell a lost one from one made up.
     """
-    inner = [other for other in shape.direct_repeats(repeat) if _structure(shape, other)]
     name = f"row{repeat.count('/')}"
     said = [f"{row}.{quote(landing.path)}" for landing in shape.direct(repeat)]
-    for other in inner:
+    for other in _repeats_in(shape, repeat):
         rows = f"list_filter({row}.{quote(other)}, lambda {name}: {_answered(shape, other, name)})"
         said.append(f"CASE WHEN len({rows}) > 0 THEN '' END")
     return f"coalesce({', '.join(said)}) IS NOT NULL"
-
-
-def _decoded(shape: Shape, repeat: str) -> Sql:
-    return quote(f"decoded_{shape.repeats[repeat]}") if repeat else "decoded"
