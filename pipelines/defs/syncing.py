@@ -14,7 +14,7 @@ from pipelines.project.crosswalk import read_crosswalk
 from pipelines.sources.client import Client
 from pipelines.sources.export_file import sync_export
 from pipelines.sources.kobo import Kobo
-from pipelines.sources.sync import SyncReport, Wish, sync_kobo
+from pipelines.sources.sync import Manner, SyncReport, Wish, sync_kobo
 from pipelines.store.duck import plain_errors
 
 
@@ -53,7 +53,8 @@ def _of_kind(
     now = datetime.now(UTC).replace(tzinfo=None)
     if source.kind == "kobo":
         kobo = Kobo(Client(source.url, source.token(), named=source.name))
-        return sync_kobo(archive, kobo, source.name, asset.asset, wish=wish, now=now, progress=progress)
+        manner = Manner(parallel=source.parallel, guard=source.guard, attachments=project.attachments)
+        return sync_kobo(archive, kobo, source.name, asset.asset, wish=wish, now=now, progress=progress, manner=manner)
     if source.kind == "export_file":
         layouts = read_crosswalk(project.tool(asset.tool).crosswalk_file).layouts
         if asset.layout not in layouts:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipelines.errors import ConfigError
+from pipelines.project.guard import Guard
 from pipelines.project.yaml_file import StrictModel, read_yaml
 
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -28,6 +29,9 @@ NEEDED = {
     "export_file": ("folder",),
 }
 """The keys without which a source of each kind cannot be asked."""
+
+PARALLEL = 4
+"""As many requests at a time as are polite where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,8 @@ class Source:
     password_env: str = ""
     project: int | None = None
     folder: Path | None = None
+    parallel: int = PARALLEL
+    guard: Guard = Guard()  # noqa: RUF009 - a value
     assets: tuple[SourceAsset, ...] = ()
 
     def token(self, environ: Mapping[str, str] = os.environ) -> str:
@@ -108,6 +114,8 @@ class SourceEntry(StrictModel):
     password_env: str = ""
     project: int | None = None
     folder: str = ""
+    parallel: int = Field(default=PARALLEL, ge=1, le=16)
+    guard: Guard = Guard()
     tools: dict[str, tuple[AssetEntry, ...]] = Field(default_factory=dict)
 
     @field_validator("tools", mode="before")
@@ -187,6 +195,8 @@ def _source(name: str, entry: SourceEntry, data: Path) -> Source:
         password_env=entry.password_env,
         project=entry.project,
         folder=_path(entry.folder, data),
+        parallel=entry.parallel,
+        guard=entry.guard,
         assets=assets,
     )
 

@@ -17,7 +17,16 @@ import msgspec
 from pipelines.archive.submission import Submission
 from pipelines.errors import ServerError
 from pipelines.sources.client import Client
-from pipelines.sources.kobo_row import INDEX_FIELDS, IndexRow, NamedFiles, index_row, submission, utc
+from pipelines.sources.kobo_row import (
+    INDEX_FIELDS,
+    Envelope,
+    IndexRow,
+    NamedFiles,
+    envelope,
+    index_row,
+    submission,
+    utc,
+)
 from pipelines.sources.ranges import Range
 
 Shape = TypeVar("Shape")
@@ -32,10 +41,6 @@ LETTERS_OF_A_LIST = 3_400
 class _Page(msgspec.Struct):
     count: int
     results: list[msgspec.Raw]
-
-
-class _Numbered(msgspec.Struct):
-    server_id: int = msgspec.field(name="_id")
 
 
 class _Me(msgspec.Struct):
@@ -83,13 +88,18 @@ class AssetState:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One page: its rows in the order of `_id`, each with that; and how many more the server counts though it showed
-    none.
+    """One page: its rows in the order of `_id`, each as sent and with its envelope; and how many more the server counts
+    though it showed none.
     """
 
-    ids: tuple[int, ...]
     rows: tuple[msgspec.Raw, ...]
+    envelopes: tuple[Envelope, ...]
     unshown: int = 0
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The `_id` of each row."""
+        return tuple(row.server_id for row in self.envelopes)
 
 
 class Kobo:
@@ -142,25 +152,25 @@ class Kobo:
     @staticmethod
     def submissions(seen: Seen, named_files: NamedFiles) -> list[Submission]:
         """The rows of a page as submissions."""
-        return [submission(raw, named_files) for raw in seen.rows]
+        return [submission(raw, row, named_files) for raw, row in zip(seen.rows, seen.envelopes, strict=True)]
 
     @staticmethod
     def index_rows(seen: Seen) -> list[IndexRow]:
         """The rows of a light page."""
-        return [index_row(raw) for raw in seen.rows]
+        return [index_row(row) for row in seen.envelopes]
 
     def _one(self, uid: str, above: int, params: Mapping[str, str]) -> tuple[int, int]:
         """The `_id` of one row, 0 where there is none, and how many there are."""
         asked = {"query": _compact({"_id": {"$gt": above}}), "fields": '["_id"]', "limit": "1", **params}
         page = self._page(uid, asked)
-        return (_id_of(page.results[0]) if page.results else 0), page.count
+        return (envelope(page.results[0]).server_id if page.results else 0), page.count
 
     def _seen(self, uid: str, ids: Mapping[str, object], fields: Sequence[str], part: Range) -> Seen:
         params = {"limit": str(PAGE), "sort": '{"_id":1}', "query": _compact({"_id": ids})}
         page = self._page(uid, params | ({"fields": _compact(fields)} if fields else {}))
-        shown = tuple(_id_of(raw) for raw in page.results)
-        _refuse_disorder(shown, part)
-        return Seen(shown, tuple(page.results), max(page.count, 0) if not shown else 0)
+        seen = Seen(tuple(page.results), tuple(map(envelope, page.results)), 0 if page.results else max(page.count, 0))
+        _refuse_disorder(seen.ids, part)
+        return seen
 
     def _page(self, uid: str, params: Mapping[str, str]) -> _Page:
         body = self.client.get_bytes(f"/api/v2/assets/{uid}/data/", {"format": "json", **params})
@@ -194,14 +204,6 @@ def _refuse_disorder(shown: Sequence[int], part: Range) -> None:
     if not inside or any(one >= after for one, after in pairwise(shown)):
         message = "The server did not keep the order of _id that was asked for; nothing of this page was archived."
         raise _ContradictionError(message)
-
-
-def _id_of(raw: msgspec.Raw) -> int:
-    try:
-        return msgspec.json.decode(raw, type=_Numbered).server_id
-    except msgspec.DecodeError as error:
-        message = "A submission came without the _id that Kobo always sends; ask the server's administrator."
-        raise _ContradictionError(message) from error
 
 
 def _decoded(body: bytes, shape: type[Shape], what: str) -> Shape:

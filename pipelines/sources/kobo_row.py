@@ -29,7 +29,7 @@ NamedFiles = Callable[[str], list[tuple[str, str]]]
 """What finds (question, file name) of each answer in a document that names a file."""
 
 
-class _Envelope(msgspec.Struct):
+class Envelope(msgspec.Struct):
     """The keys of a submission that are the server's, as far as the archive has columns for them."""
 
     server_id: int = msgspec.field(name="_id")
@@ -43,7 +43,7 @@ class _Envelope(msgspec.Struct):
     attachments: msgspec.Raw = msgspec.field(name="_attachments", default_factory=lambda: msgspec.Raw(b"[]"))
 
 
-ENVELOPE = msgspec.json.Decoder(_Envelope)
+ENVELOPE = msgspec.json.Decoder(Envelope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +71,27 @@ class IndexRow:
         return now == (standing.instance_id, standing.form_version, standing.status, standing.files)
 
 
-def index_row(raw: msgspec.Raw) -> IndexRow:
-    """The row of the light index in `raw`."""
-    row = _envelope(raw)
+def envelope(raw: msgspec.Raw) -> Envelope:
+    """What the server says of the submission in `raw`; ServerError where it lacks what Kobo always sends."""
+    try:
+        return ENVELOPE.decode(raw)
+    except msgspec.DecodeError as error:
+        message = f"A submission came without what Kobo always sends ({error}); ask the server's administrator."
+        raise ServerError(message) from error
+
+
+def index_row(row: Envelope) -> IndexRow:
+    """What the light index says in `row`."""
     files = files_text(_listed(row.attachments))
     return IndexRow(
         row.server_id, row.uuid or "", row.version or "", _status_text(row.status), row.modified or "", files
     )
 
 
-def submission(raw: msgspec.Raw, named_files: NamedFiles) -> Submission:
-    """The submission in `raw`, under the root id that the server gives it, else its first uuid that we see, else its
-    number.
+def submission(raw: msgspec.Raw, row: Envelope, named_files: NamedFiles) -> Submission:
+    """The submission in `raw`, of which `row` is the envelope: under the root id that the server gives it, else its
+    first uuid that we see, else its number.
     """
-    row = _envelope(raw)
     text = _text(raw)
     return Submission(
         root_id=(row.root_uuid or "").removeprefix("uuid:") or row.uuid or str(row.server_id),
@@ -116,14 +123,6 @@ def utc(text: str) -> datetime:
     except ValueError as error:
         raise ServerError(f"The server gave {text!r} for a time; ask the server's administrator.") from error
     return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
-
-
-def _envelope(raw: msgspec.Raw) -> _Envelope:
-    try:
-        return ENVELOPE.decode(raw)
-    except msgspec.DecodeError as error:
-        message = f"A submission came without what Kobo always sends ({error}); ask the server's administrator."
-        raise ServerError(message) from error
 
 
 def _text(raw: msgspec.Raw) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pipelines.archive.archive import Archive, Counts, Run
 from pipelines.errors import CccmError, ServerError, TransientError
 from pipelines.project.guard import Guard
+from pipelines.project.source import PARALLEL
 from pipelines.sources.client import NotThere
 from pipelines.sources.kobo import PAGE, AssetState, Kobo
 from pipelines.sources.kobo_row import files_named_by
@@ -20,9 +21,6 @@ from pipelines.sources.media import Fetched, fetch_files
 from pipelines.sources.ranges import Range, cut_at, cut_at_known, read_parts
 from pipelines.sources.sweep import Progress, Sweep
 from pipelines.sources.tombstones import Ground, bury
-
-PARALLEL = 4
-"""As many requests at a time as are polite where sources.yml does not say."""
 
 NEW_FORM_VERSIONS = 20
 """As many form versions that only rows name as one run asks for."""

@@ -238,7 +238,7 @@ class TestSources:
             (
                 "sources:\n  kobo:\n    kind: kobo\n    token: 4f0c\n    url: https://k.example.org\n",
                 "sources.yml, line 4: unknown key 'token': did you mean 'token_env'? Known here: email_env, folder, "
-                "kind, password_env, project, token_env, token_file, tools, url.",
+                "guard, kind, parallel, password_env, project, token_env, token_file, tools, url.",
             ),
         ],
     )
