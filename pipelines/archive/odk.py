@@ -5,11 +5,13 @@ has rows of the submission -> [the head, row, ...], every cell as it was sent. B
 same submission, but for what Central's CSV itself leaves out (docs/decisions/central-content-from-csv-and-xml.md).
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from xml.parsers import expat
+
+import msgspec
 
 from pipelines.archive.outline import WHOLE, Outline
 
@@ -47,6 +49,9 @@ CSV_ENVELOPE = frozenset(
     }
 )
 """The columns that Central adds to its tables."""
+
+TABLES = msgspec.json.Decoder(dict[str, list[list[str]]])
+"""Name of a table -> its head, and its rows."""
 
 POSITION = re.compile(r"\[(\d+)\]")
 
@@ -113,49 +118,66 @@ def _refuse(*_: object) -> None:
 
 def csv_records(raw: str, outline: Outline) -> Records:
     """The answers in a submission's rows of Central's CSV tables; ValueError where it is no such document."""
-    tables = json.loads(raw)
-    if not isinstance(tables, dict):
-        message = "not a JSON object"
-        raise ValueError(message)
+    try:
+        tables = TABLES.decode(raw)
+    except msgspec.MsgspecError as error:
+        message = f"no rows of tables: {error}"
+        raise ValueError(message) from error
     records: Records = {("", ""): []}
     for head, *rows in tables.values():
-        place = head.index("KEY")
+        names, place = tuple(head), head.index("KEY")
         for row in rows:
-            repeat, index = place_of(row[place])
-            records[repeat, index] = _said(head, row, repeat, outline)
+            if len(row) != len(head):
+                message = f"a row of {len(row)} cells under a head of {len(head)}"
+                raise ValueError(message)
+            of_row = _place(row[place].partition("/")[2])
+            records[of_row] = _said(row, _cells(names, of_row[0], outline))
+    if "\\r" in raw:
+        return {key: [(path, lines_as_in_xml(text)) for path, text in said] for key, said in records.items()}
     return records
 
 
 def place_of(key: str) -> tuple[str, str]:
     """(repeat, index) of the row that Central calls `key`: `uuid:a/wash/tap[2]/fault[1]` is wash/tap/fault, 2.1."""
-    path = key.partition("/")[2]
-    return (POSITION.sub("", path), ".".join(POSITION.findall(path))) if path else ("", "")
+    return _place(key.partition("/")[2])
 
 
 def lines_as_in_xml(text: str) -> str:
     """`text` with the ends of lines that XML makes of them: Central's CSV hands on those of the phone."""
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _said(head: Sequence[str], row: Sequence[str], repeat: str, outline: Outline) -> list[tuple[str, str]]:
-    if len(head) != len(row):
-        message = f"a row of {len(row)} cells under a head of {len(head)}"
-        raise ValueError(message)
-    found = []
-    for path, cells in _answers(tuple(head), repeat, outline):
-        text = row[cells[0]] if len(cells) == 1 else " ".join([row[cell] for cell in cells]).rstrip(" ")
-        if text:
-            found.append((path, lines_as_in_xml(text)))
-    return found
+@lru_cache(maxsize=4096)
+def _place(path: str) -> tuple[str, str]:
+    return POSITION.sub("", path), ".".join(POSITION.findall(path))
 
 
-@lru_cache(maxsize=64)
-def _answers(head: tuple[str, ...], repeat: str, outline: Outline) -> list[tuple[str, list[int]]]:
-    """(path, its cells) of each answer under `head`; a column that no form claims is an answer under its own head."""
+def _said(row: Sequence[str], cells: "_Cells") -> list[tuple[str, str]]:
+    said = [(path, text) for path, cell in cells.whole if (text := row[cell])]
+    for path, parts in cells.parted:
+        if text := " ".join([row[cell] for cell in parts]).rstrip(" "):
+            said.append((path, text))
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Which answer stands in which cell of a row: `whole` ones, ordered by path, and points, in four parts."""
+
+    whole: list[tuple[str, int]]
+    parted: list[tuple[str, list[int]]]
+
+
+@lru_cache(maxsize=256)
+def _cells(head: tuple[str, ...], repeat: str, outline: Outline) -> _Cells:
+    """What `head` says of a row's cells; a column that no form claims is an answer under its own head."""
     envelope = {"KEY", "PARENT_KEY"} if repeat else CSV_ENVELOPE
     found: dict[str, list[int]] = {}
     for place, name in enumerate(head):
         path, _ = outline.columns.get((repeat, name), (f"{repeat}/{name}" if repeat else name, WHOLE))
         if name not in envelope and path not in ENVELOPE:
             found.setdefault(path, []).append(place)
-    return list(found.items())
+    return _Cells(
+        whole=sorted((path, cells[0]) for path, cells in found.items() if len(cells) == 1),
+        parted=sorted((path, cells) for path, cells in found.items() if len(cells) > 1),
+    )

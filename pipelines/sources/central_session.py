@@ -19,7 +19,7 @@ class _Opened(msgspec.Struct):
 class CentralSession:
     """Opens sessions on one server; calling it gives the headers of a new one, as Client takes its credentials."""
 
-    def __init__(self, url: str, email: str, password: Secret, *, named: str) -> None:
+    def __init__(self, url: str, email: Secret, password: Secret, *, named: str) -> None:
         self._email, self._password, self._named = email, password, named
         self._door = Client(url, dict, named=named)
 
@@ -30,7 +30,7 @@ class CentralSession:
 
     def __call__(self) -> Mapping[str, Secret]:
         """The headers of a new session; AuthError where e-mail and password do not fit."""
-        said = {"email": Secret(self._email), "password": self._password}
+        said = {"email": self._email, "password": self._password}
         try:
             opened = msgspec.json.decode(self._door.post_json("/v1/sessions", said, again=True), type=_Opened)
         except AuthError:

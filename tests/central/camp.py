@@ -86,7 +86,7 @@ class Camp:
     def central(self, *, limits: Limits = AGAIN, url: str = "", password: str = "viewer-password") -> Central:
         """Our side of the server, as a Project Viewer."""
         at = url or self.url
-        session = CentralSession(at, "viewer@example.org", Secret(password), named="central")
+        session = CentralSession(at, Secret("viewer@example.org"), Secret(password), named="central")
         return Central(Client(at, session, named="central", limits=limits), 1)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
