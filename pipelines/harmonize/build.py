@@ -56,7 +56,7 @@ def build_tool(con: Connection, project: Project, tool: Tool, *, as_of_run: int 
         plan = plan_of(tool, archive.form_versions())
         try:
             with plain_errors(f"harmonizing {tool.name}", "nothing was changed"), at_full_pace(con), transaction(con):
-                return _balanced(_build(con, tool, plan, archive))
+                return _balanced(_build(con, project, tool, plan, archive))
         except _UnbalancedError as unbalanced:
             return unbalanced.report
 
@@ -75,7 +75,7 @@ def fingerprint(con: Connection, project: Project, tool: Tool, reference: str) -
     """A text that changes whenever a build of `tool` could come out differently."""
     with attached(con, project.archive_file(tool.name)) as archive:
         epoch = archive.epoch()
-    hashed = sha256(f"{epoch}\n{reference}\n".encode())
+    hashed = sha256(f"{epoch}\n{reference}\n{sorted(project.rounds(tool.name).items())}\n".encode())
     files = [*(tool.form_file(version) for version in tool.versions), tool.folder / "tool.yml", tool.crosswalk_file]
     for path in (*files, *_code()):
         hashed.update(path.name.encode() + b"\0" + (path.read_bytes() if path.exists() else b""))
@@ -96,7 +96,7 @@ def _balanced(report: BuildReport) -> BuildReport:
     return report
 
 
-def _build(con: Connection, tool: Tool, plan: Plan, archive: Attached) -> BuildReport:
+def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: Attached) -> BuildReport:
     check_names(con, plan)
     create(con, plan)
     _forget(con, plan)
@@ -104,14 +104,14 @@ def _build(con: Connection, tool: Tool, plan: Plan, archive: Attached) -> BuildR
     for name in _shapes_in_use(con):
         documents = f"""(SELECT * FROM {archive.current}
                          WHERE {shape_sql(plan)} = {literal(name)} AND n_answers IS NOT NULL)"""
-        shape = plan.shapes[name]
-        land(con, plan, shape, tool.period, plain_documents(con, plan, shape, documents))
+        documents = plain_documents(con, plan, plan.shapes[name], documents)
+        land(con, plan, plan.shapes[name], documents)
     exceptions = unbalanced = find_unbalanced(con, plan)
     if unbalanced:
         land_exceptions(con, plan, archive, knowledge_of(con, plan))
-        set_period(con, plan, tool.period, "_period IS NULL")
         mark_exceptional(con, plan)
         unbalanced = find_unbalanced(con, plan)
+    set_period(con, plan, tool.period, project.rounds(tool.name))
     lines = write_balance(con, plan)
     write_codebook(con, plan)
     rows = {table.name: _count(con, table.name) for table in plan.tables.values()}

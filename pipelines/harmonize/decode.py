@@ -64,7 +64,7 @@ def shape_sql(plan: Plan) -> Sql:
     return f"CASE {known} WHEN form_version IN ({named}) THEN form_version ELSE {literal(plan.otherwise)} END"
 
 
-def land(con: Connection, plan: Plan, shape: Shape, period: Period, documents: Sql) -> None:
+def land(con: Connection, plan: Plan, shape: Shape, documents: Sql) -> None:
     """Land `documents` (a relation with the archive's columns) of this shape; one that is not decoded leaves no row.
 
     Each is decoded once, straight into its row. The rows of its repeats travel there in columns that are gone at the
@@ -90,17 +90,14 @@ def land(con: Connection, plan: Plan, shape: Shape, period: Period, documents: S
     _insert(con, plan.tables[""], ours, shape, "", decoded)
     con.execute(f"DELETE FROM {table} WHERE NOT {quote(READ)}")
     con.execute(f"ALTER TABLE {table} DROP COLUMN {quote(READ)}")
-    set_period(con, plan, period, f"_form_version = {literal(shape.name)}")
     _land_repeats(con, plan, shape, "")
 
 
-def set_period(con: Connection, plan: Plan, period: Period, rows: Sql) -> None:
-    """Say of `rows` (a condition) what period they are about: as asked, or else when they were sent."""
+def set_period(con: Connection, plan: Plan, period: Period, rounds: Mapping[tuple[str, str], str]) -> None:
+    """Say of each record what period it is about."""
     types = dict(physical for column in plan.tables[""].columns for physical in column.physical)
-    sql = period_sql(period.question, types.get(period.question, ""), period.every)
-    con.execute(
-        f"UPDATE harmonized.{quote(plan.tool)} SET _period = {sql.period}, _period_how = {sql.how} WHERE {rows}"
-    )
+    sql = period_sql(period, types.get(period.question, ""), rounds)
+    con.execute(f"UPDATE harmonized.{quote(plan.tool)} SET _period = {sql.period}, _period_how = {sql.how}")
 
 
 def landed_as(landing: Landing, text: Sql) -> Iterator[tuple[str, Sql]]:

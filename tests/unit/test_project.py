@@ -14,6 +14,7 @@ from pipelines.project import (
     Tool,
     prepare_dagster_home,
 )
+from pipelines.project.secret import Secret
 
 KOBO = "sources:\n  kobo:\n    kind: kobo\n    url: https://kobo.example.org/\n    token_env: KOBO_TOKEN\n    tools:\n"
 
@@ -237,8 +238,9 @@ class TestSources:
             ),
             (
                 "sources:\n  kobo:\n    kind: kobo\n    token: 4f0c\n    url: https://k.example.org\n",
-                "sources.yml, line 4: unknown key 'token': did you mean 'token_env'? Known here: email_env, folder, "
-                "guard, kind, parallel, password_env, project, token_env, token_file, tools, url.",
+                "sources.yml, line 4: unknown key 'token': did you mean 'token_env'? Known here: ca_file, "
+                "email_env, email_file, folder, kind, media_hosts, password_env, password_file, project, token_env, "
+                "token_file, tools, url.",
             ),
         ],
     )
@@ -252,7 +254,7 @@ class TestToken:
     source = Source(name="kobo", kind="kobo", url="https://k.example.org", token_env="KOBO_TOKEN")
 
     def test_it_is_read_from_the_environment_and_stays_out_of_the_repr(self) -> None:
-        assert self.source.token({"KOBO_TOKEN": " 4f0c\n"}) == "4f0c"
+        assert self.source.token({"KOBO_TOKEN": " 4f0c\n"}) == Secret("4f0c")
         assert "4f0c" not in repr(self.source)
 
     def test_a_missing_one_says_which_variable_to_set(self) -> None:
@@ -269,7 +271,7 @@ class TestToken:
         file = tmp_path / "kobo.token"
         file.write_text("4f0c\n")
         file.chmod(0o600)
-        assert Source(name="kobo", kind="kobo", token_file=file).token({}) == "4f0c"
+        assert Source(name="kobo", kind="kobo", token_file=file).token({}) == Secret("4f0c")
 
     def test_a_file_that_others_may_read_is_refused(self, tmp_path: Path) -> None:
         file = tmp_path / "kobo.token"
