@@ -57,14 +57,18 @@ def wanted_files(con: Connection, source: str, asset: str, *, all_of_them: bool)
 
 def note_stored(con: Connection, source: str, asset: str, stored: Sequence[tuple[Wanted, str]]) -> None:
     """Say that these files rest in the store under these hashes."""
-    columns = [[file.root_id for file, _ in stored], [file.uid for file, _ in stored], [digest for _, digest in stored]]
-    con.execute(STORED, [*columns, source, asset])
+    done = {
+        "root_ids": [file.root_id for file, _ in stored],
+        "uids": [file.uid for file, _ in stored],
+        "hashes": [digest for _, digest in stored],
+    }
+    con.execute(STORED, {**done, "source": source, "asset": asset})
 
 
 def note_tried(con: Connection, source: str, asset: str, run: int, failed: Sequence[Wanted]) -> None:
     """Say that `run` asked for these files in vain."""
-    columns = [[file.root_id for file in failed], [file.uid for file in failed]]
-    con.execute(TRIED, [run, *columns, source, asset])
+    which = {"root_ids": [file.root_id for file in failed], "uids": [file.uid for file in failed]}
+    con.execute(TRIED, {**which, "run": run, "source": source, "asset": asset})
 
 
 def awaited(con: Connection, source: str, asset: str) -> int:
@@ -126,13 +130,15 @@ ORDER BY coalesce(a.tries, 0), s.root_id, a.uid
 
 STORED = """
 UPDATE attachment SET state = CASE state WHEN 'awaited' THEN 'stored' ELSE state END, sha256 = done.sha256
-FROM (SELECT unnest(?::VARCHAR[]) AS root_id, unnest(?::VARCHAR[]) AS uid, unnest(?::VARCHAR[]) AS sha256) AS done
-WHERE attachment.source = ? AND attachment.asset = ? AND attachment.root_id = done.root_id AND attachment.uid = done.uid
+FROM (SELECT unnest($root_ids::VARCHAR[]) AS root_id, unnest($uids::VARCHAR[]) AS uid,
+             unnest($hashes::VARCHAR[]) AS sha256) AS done
+WHERE attachment.source = $source AND attachment.asset = $asset
+  AND attachment.root_id = done.root_id AND attachment.uid = done.uid
 """
 
 TRIED = """
-UPDATE attachment SET tries = coalesce(tries, 0) + 1, tried_run = ?
-FROM (SELECT unnest(?::VARCHAR[]) AS root_id, unnest(?::VARCHAR[]) AS uid) AS failed
-WHERE attachment.root_id = failed.root_id AND attachment.uid = failed.uid
-  AND attachment.source = ? AND attachment.asset = ?
+UPDATE attachment SET tries = coalesce(tries, 0) + 1, tried_run = $run
+FROM (SELECT unnest($root_ids::VARCHAR[]) AS root_id, unnest($uids::VARCHAR[]) AS uid) AS failed
+WHERE attachment.source = $source AND attachment.asset = $asset
+  AND attachment.root_id = failed.root_id AND attachment.uid = failed.uid
 """

@@ -105,8 +105,10 @@ class Seen:
 class Kobo:
     """One KoboToolbox server; several threads may ask it at once."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, page: int = PAGE) -> None:
+        """`page` is how many rows are asked for at a time."""
         self.client = client
+        self.page = page
 
     def server_time(self) -> datetime:
         """The server's clock, UTC without zone; it also proves our token, for Kobo answers 404 where it means 401."""
@@ -166,7 +168,7 @@ class Kobo:
         return (envelope(page.results[0]).server_id if page.results else 0), page.count
 
     def _seen(self, uid: str, ids: Mapping[str, object], fields: Sequence[str], part: Range) -> Seen:
-        params = {"limit": str(PAGE), "sort": '{"_id":1}', "query": _compact({"_id": ids})}
+        params = {"limit": str(self.page), "sort": '{"_id":1}', "query": _compact({"_id": ids})}
         page = self._page(uid, params | ({"fields": _compact(fields)} if fields else {}))
         seen = Seen(tuple(page.results), tuple(map(envelope, page.results)), 0 if page.results else max(page.count, 0))
         _refuse_disorder(seen.ids, part)

@@ -100,7 +100,7 @@ def submission(raw: msgspec.Raw, row: Envelope, named_files: NamedFiles) -> Subm
         instance_id=row.uuid or "",
         server_id=str(row.server_id),
         form_version=row.version or "",
-        submitted_at=utc(row.submission_time) if row.submission_time else None,
+        submitted_at=_sent_at(row.submission_time or ""),
         submitted_by=row.submitted_by or "",
         validation_status=_status_uid(row.status),
         files=_with_absent(_listed(row.attachments), named_files(text)),
@@ -123,6 +123,14 @@ def utc(text: str) -> datetime:
     except ValueError as error:
         raise ServerError(f"The server gave {text!r} for a time; ask the server's administrator.") from error
     return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
+
+
+def _sent_at(text: str) -> datetime | None:
+    """When a submission arrived; a leap second is the one before it, and no time is none: the raw text stays."""
+    try:
+        return utc(re.sub(r":60(?=\D|$)", ":59", text))
+    except ServerError:
+        return None
 
 
 def _text(raw: msgspec.Raw) -> str:

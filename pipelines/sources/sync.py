@@ -15,7 +15,7 @@ from pipelines.errors import CccmError, ServerError, TransientError
 from pipelines.project.guard import Guard
 from pipelines.project.source import PARALLEL
 from pipelines.sources.client import NotThere
-from pipelines.sources.kobo import PAGE, AssetState, Kobo
+from pipelines.sources.kobo import AssetState, Kobo
 from pipelines.sources.kobo_row import files_named_by
 from pipelines.sources.media import Fetched, fetch_files
 from pipelines.sources.ranges import Range, cut_at, cut_at_known, read_parts
@@ -137,7 +137,7 @@ class _Sync:
         sweep.expect(self.archive.standing(run.source, asset))
         known = sorted(sweep.known)
         last = known[-1] if known else 0
-        ranges = cut_at_known(known, PAGE, full=self.wish.full)
+        ranges = cut_at_known(known, self.kobo.page, full=self.wish.full)
         if known and self.archive.was_completed(run.source, asset):
             sweep.read([*ranges, Range(last, full=True)])
         else:
@@ -155,7 +155,7 @@ class _Sync:
         found = dict(edges)
         (smallest, count), (largest, _) = found[False], found[True]
         bounds = {largest} - {0}
-        if count > PAGE:
+        if count > self.kobo.page:
             shares = [count * share // parallel for share in range(1, parallel)]
             nth = read_parts(shares, lambda n: self.kobo.nth(asset, above=above, n=n), lambda *_: (), parallel=parallel)
             bounds |= {bound for _, bound in nth if smallest <= bound <= largest}
