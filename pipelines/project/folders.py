@@ -76,6 +76,11 @@ class Project:
         return self.data / "attachments"
 
     @property
+    def lists(self) -> Path:
+        """Lists that are kept on a server and serve as reference tables here: every state of each, as sent."""
+        return self.data / "reference"
+
+    @property
     def products(self) -> Path:
         """What was published, by period."""
         return self.data / "products"

@@ -17,6 +17,7 @@ from defusedxml.ElementTree import fromstring
 from pipelines.archive.attachments import Wanted
 from pipelines.errors import ServerError
 from pipelines.sources.central_answers import (
+    Counted,
     FormState,
     Index,
     Named,
@@ -146,11 +147,16 @@ class Central:
         """The path at which a file of a submission lies."""
         return f"{self._submission(form, file.server_id)}/attachments/{quote(file.file_name, safe='')}"
 
-    def entities(self, dataset: str, etag: str = "") -> tuple[str, str] | None:
-        """The entities of a dataset as CSV, as sent, and their ETag; None where `etag` still stands."""
+    def entities(self, dataset: str) -> str:
+        """The entities of a dataset as CSV, as sent."""
         path = f"{self._project}/datasets/{quote(dataset, safe='')}/entities.csv"
-        answer = self.client.ask(path, etag=etag, accept="text/csv")
-        return None if answer.status == 304 else (_text(answer.body, f"Dataset {dataset}"), answer.etag)
+        return _text(self.client.get_text(path, accept="text/csv"), f"Dataset {dataset}")
+
+    def entity_count(self, dataset: str) -> int:
+        """How many entities a dataset has."""
+        path = f"{self._project}/datasets/{quote(dataset, safe='')}.svc/Entities"
+        body = self.client.get_bytes(path, {"$top": "0", "$count": "true"})
+        return decoded(body, Counted, f"Dataset {dataset}").count
 
     def _form(self, form: str) -> str:
         return f"{self._project}/forms/{quote(form, safe='')}"

@@ -63,6 +63,12 @@ class Page(msgspec.Struct):
     next_link: str = msgspec.field(name="@odata.nextLink", default="")
 
 
+class Counted(msgspec.Struct):
+    """An answer of which only the count matters."""
+
+    count: int = msgspec.field(name="@odata.count")
+
+
 class Named(msgspec.Struct):
     """Somebody who sends submissions."""
 

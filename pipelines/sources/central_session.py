@@ -4,6 +4,7 @@ It lasts a day. The client opens one for its first request and another when the 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -19,9 +20,9 @@ class _Opened(msgspec.Struct):
 class CentralSession:
     """Opens sessions on one server; calling it gives the headers of a new one, as Client takes its credentials."""
 
-    def __init__(self, url: str, email: Secret, password: Secret, *, named: str) -> None:
+    def __init__(self, url: str, email: Secret, password: Secret, *, named: str, ca_file: Path | None = None) -> None:
         self._email, self._password, self._named = email, password, named
-        self._door = Client(url, dict, named=named)
+        self._door = Client(url, dict, named=named, ca_file=ca_file)
 
     @property
     def requests(self) -> int:

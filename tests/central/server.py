@@ -4,6 +4,8 @@ What it keeps is store.py, and tests make things happen there. Its answers are h
 test_stand_in_central.py. Not here: OpenRosa, audits, draft forms, decrypting, GeoJSON.
 """
 
+import csv
+import io
 import json
 import secrets
 import socket
@@ -78,6 +80,7 @@ class Central:
             Route(one, self._door(self._one)),
             Route(form, self._door(self._form)),
             Route(f"{project}/datasets/{{name}}/entities.csv", self._door(self._entities)),
+            Route(f"{project}/datasets/{{name}}.svc/Entities", self._door(self._entity_count)),
             Route("/{rest:path}", self._door(self._unknown)),
         ]
         return Starlette(routes=routes)
@@ -189,6 +192,14 @@ class Central:
         if self.tags and request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"ETag": tag})
         return PlainTextResponse(text, headers={"ETag": tag} if self.tags else {}, media_type="text/csv")
+
+    def _entity_count(self, request: Request) -> Response:
+        text = self.store.datasets.get(request.path_params["name"])
+        if text is None:
+            raise ProblemError(*UNKNOWN)
+        context = f"{request.url.scheme}://{request.url.netloc}{request.url.path.rpartition('/')[0]}/$metadata#Entities"
+        count = sum(1 for _ in csv.reader(io.StringIO(text))) - 1
+        return JSONResponse({"value": [], "@odata.context": context, "@odata.count": count})
 
     def _tagged(self, request: Request, found: list[Submission], answer: Callable[[], Response]) -> Response:
         if not self.tags:
