@@ -145,6 +145,8 @@ def _code() -> list[Path]:
     ours = Path(__file__).parents[1]
     others = (
         "archive/leaves.py",
+        "archive/odk.py",
+        "archive/outline.py",
         "project/crosswalk.py",
         "project/tool.py",
         "store/duck.py",
