@@ -125,6 +125,22 @@ def test_answers_of_all_versions_land_as_they_were_sent(
         ]
 
 
+@pytest.mark.parametrize("few", [0, 1000], ids=["as tables", "as XML"])
+def test_a_row_of_a_repeat_that_holds_nothing_needs_no_care(
+    tmp_path: Path, visit: Project, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(central_content, "FEW", few)
+    with camp_of(tmp_path / "camp", visit, "visit") as camp:
+        camp.send(
+            "<tap><tap_name/></tap><tap><tap_name>B</tap_name><fault><of/></fault><fault><of>x</of></fault></tap>"
+        )
+        camp.sync()
+    with built(visit, "visit", camp.archive) as (con, report):
+        assert (report.balanced, report.exceptions) == (True, 0)
+        assert rows_of(con, "visit__tap", "_index, tap_name") == [("2", "B")]
+        assert rows_of(con, "visit__fault", "_index, of") == [("2.2", "x")]
+
+
 def test_an_answer_that_the_compiled_way_loses_is_found_by_the_ledger(
     tmp_path: Path, visit: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
