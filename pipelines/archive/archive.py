@@ -25,7 +25,7 @@ __all__ = ["Archive", "AttachedFile", "Counts", "Known", "Run", "Submission", "o
 NEVER_CHECKPOINT_BY_ITSELF = "1TB"
 """A checkpoint per page costs 60 % more time and nearly doubles the file; one at the end does not."""
 
-MEMORY_LIMIT = "160MB"
+MEMORY_LIMIT = "80MB"
 """What waits for that checkpoint beyond this rests beside the file until then, not in memory."""
 
 

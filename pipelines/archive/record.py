@@ -20,6 +20,9 @@ from pipelines.store.duck import Connection
 STATUS = r'"_validation_status":\s*(\{[^{}]*\})'
 """Where a document of Kobo's holds its validation status; inside an answer the quotes would be escaped."""
 
+AT_ONCE = 200
+"""As many documents go to the database at a time: it copies them several times over."""
+
 CHANGES = ("edited", "status_changed", "attachments_changed")
 """What replaces the revision before."""
 
@@ -60,8 +63,9 @@ def record(con: Connection, run: int, source: str, asset: str, page: Sequence[Pr
     if replaced:
         con.execute(REPLACE, [run, source, asset, replaced])
     changed = [one for one in page if events[one.submission.root_id].happened != "unchanged"]
-    if changed:
-        _insert(con, run, source, asset, sorted(changed, key=_arrival), events)
+    in_order = sorted(changed, key=_arrival)
+    for start in range(0, len(in_order), AT_ONCE):
+        _insert(con, run, source, asset, in_order[start : start + AT_ONCE], events)
     if any(one.submission.files for one in page):
         list_files(con, source, asset, [(one.submission, _revision(events[one.submission.root_id])) for one in page])
     if replaced:

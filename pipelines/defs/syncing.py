@@ -56,9 +56,13 @@ def _of_kind(
 ) -> SyncReport:
     now = datetime.now(UTC).replace(tzinfo=None)
     if source.kind == "kobo":
-        kobo = Kobo(Client(source.url, source.token(), named=source.name))
+        client = Client(
+            source.url, source.token(), named=source.name, media_hosts=source.media_hosts, ca_file=source.ca_file
+        )
         manner = Manner(parallel=source.parallel, guard=source.guard, attachments=project.attachments)
-        return sync_kobo(archive, kobo, source.name, asset.asset, wish=wish, now=now, progress=progress, manner=manner)
+        return sync_kobo(
+            archive, Kobo(client), source.name, asset.asset, wish=wish, now=now, progress=progress, manner=manner
+        )
     if source.kind == "export_file":
         layouts = read_crosswalk(project.tool(asset.tool).crosswalk_file).layouts
         if asset.layout not in layouts:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.archive.reading import Attached, attached
 from pipelines.harmonize.codebook import write_codebook
 from pipelines.harmonize.compile import plan_of
-from pipelines.harmonize.decode import create, land, set_period, shape_sql
+from pipelines.harmonize.decode import create, land, set_period
 from pipelines.harmonize.exceptions import land_exceptions
 from pipelines.harmonize.knowledge import check_names, knowledge_of
 from pipelines.harmonize.ledger import (
@@ -26,8 +26,11 @@ from pipelines.harmonize.odk import plain_documents
 from pipelines.harmonize.plan import Plan
 from pipelines.project.folders import Project
 from pipelines.project.tool import Tool
-from pipelines.store.duck import Connection, literal, plain_errors, quote, read_rows, transaction
+from pipelines.store.duck import Connection, plain_errors, quote, read_rows, transaction
 from pipelines.store.pace import at_full_pace
+
+SHAPES_AT_ONCE = 8
+"""Bounds the length of one statement; the archive is read once for so many shapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,10 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
     create(con, plan)
     _forget(con, plan)
     list_members(con, plan, archive)
-    for name in _shapes_in_use(con):
-        documents = f"""(SELECT * FROM {archive.current}
-                         WHERE {shape_sql(plan)} = {literal(name)} AND n_answers IS NOT NULL)"""
-        documents = plain_documents(con, plan, plan.shapes[name], documents)
-        land(con, plan, plan.shapes[name], documents)
+    documents = plain_documents(con, plan, f"(SELECT * FROM {archive.current} WHERE n_answers IS NOT NULL)")
+    used = [plan.shapes[name] for name in _shapes_in_use(con)]
+    for start in range(0, len(used), SHAPES_AT_ONCE):
+        land(con, plan, used[start : start + SHAPES_AT_ONCE], documents)
     exceptions = unbalanced = find_unbalanced(con, plan)
     if unbalanced:
         land_exceptions(con, plan, archive, knowledge_of(con, plan))

@@ -5,11 +5,11 @@ digests, and those documents are landed again with care (careful.py). Names of q
 quoted identifiers and literals only.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.harmonize.kinds import KINDS, Sql
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
+from pipelines.harmonize.record import Record
 from pipelines.project.tool import Period
 from pipelines.store.duck import Connection, literal, quote
 from pipelines.store.period import period_sql
@@ -64,33 +64,38 @@ def shape_sql(plan: Plan) -> Sql:
     return f"CASE {known} WHEN form_version IN ({named}) THEN form_version ELSE {literal(plan.otherwise)} END"
 
 
-def land(con: Connection, plan: Plan, shape: Shape, documents: Sql) -> None:
-    """Land `documents` (a relation with the archive's columns) of this shape; one that is not decoded leaves no row.
+def land(con: Connection, plan: Plan, shapes: Sequence[Shape], documents: Sql) -> None:
+    """Land `documents` (a relation with the archive's columns) of these shapes; one that is not decoded leaves no row.
 
-    Each is decoded once, straight into its row. The rows of its repeats travel there in columns that are gone at the
-    end: dropping a column costs nothing, while a table of decoded texts costs as much as the decoding. Nor is a row
-    left out by a condition on what was decoded, for DuckDB would decode all documents once more to test it.
+    The archive is read once for all of them, and each document is decoded once, straight into its row. The rows of its
+    repeats travel there in columns that are gone at the end: dropping a column costs nothing, while a table of decoded
+    texts costs as much as the decoding. Nor is a row left out by a condition on what was decoded, for DuckDB would
+    decode all documents once more to test it.
     """
     table = f"harmonized.{quote(plan.tool)}"
-    structure = json.dumps(_structure(shape, ""), ensure_ascii=False)
-    decoded = f"(SELECT {ENVELOPE}, TRY(from_json(raw, {literal(structure)})) AS d FROM {documents})"
+    records = {f"d{number}": Record(shape, "", number) for number, shape in enumerate(shapes)}
+    decoded = ", ".join(f"{record.decoded()} AS {name}" for name, record in records.items())
+    source = f"""(SELECT {ENVELOPE}, shape, {decoded}
+                  FROM (SELECT *, {shape_sql(plan)} AS shape FROM {documents})
+                  WHERE shape IN ({", ".join(literal(shape.name) for shape in shapes)}))"""
     ours = {
         "_id": "root_id",
         "_server_id": "server_id",
         "_source": "source",
         "_asset": "asset",
-        "_form_version": literal(shape.name),
+        "_form_version": "shape",
         "_submitted_at": "submitted_at",
         "_submitted_by": "submitted_by",
         "_validation_status": "validation_status",
         "_revision": "revision",
-        READ: "d IS NOT NULL",
+        READ: " OR ".join(f"{name} IS NOT NULL" for name in records),
     }
     con.execute(f"ALTER TABLE {table} ADD COLUMN {quote(READ)} BOOLEAN")
-    _insert(con, plan.tables[""], ours, shape, "", decoded)
+    _insert(con, plan.tables[""], ours, records, source)
     con.execute(f"DELETE FROM {table} WHERE NOT {quote(READ)}")
     con.execute(f"ALTER TABLE {table} DROP COLUMN {quote(READ)}")
-    _land_repeats(con, plan, shape, "")
+    for record in records.values():
+        _land_repeats(con, plan, record)
 
 
 def set_period(con: Connection, plan: Plan, period: Period, rounds: Mapping[tuple[str, str], str]) -> None:
@@ -130,26 +135,21 @@ def _case(value: Sql, codes: Mapping[str, str]) -> Sql:
     return f"CASE {value} {branches} ELSE {value} END"
 
 
-def _structure(shape: Shape, repeat: str) -> dict[str, object]:
-    """What from_json is told to look for in one record: every answer as text, every repeat as a list."""
-    record: dict[str, object] = {landing.path: "VARCHAR" for landing in shape.direct(repeat)}
-    for inner in shape.direct_repeats(repeat):
-        structure = _structure(shape, inner)
-        if structure:
-            record[inner] = [structure]
-    return record or {"_": "VARCHAR"} if not repeat else record
+def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], records: Mapping[Sql, Record], source: Sql) -> None:
+    """Insert what `source` has decoded, with the rows of the repeats in it, which are landed next.
 
-
-def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], shape: Shape, repeat: str, source: Sql) -> None:
-    """Insert the records of `source` (each decoded as `d`), with the rows of the repeats in them to be landed next."""
+    `records` names, in SQL, the record of each shape; where a row is of another, it is null, and so are its answers.
+    """
     chosen: dict[str, list[Sql]] = {}
-    for landing in shape.direct(repeat):
-        for physical, expression in landed_as(landing, f"d.{quote(landing.path)}"):
-            chosen.setdefault(physical, []).append(expression)
-    carried = {_carrier(inner): f"d.{quote(inner)}" for inner in _repeats_in(shape, repeat)}
-    for inner in _repeats_in(shape, repeat):
-        column = f"{quote(_carrier(inner))} {_sql_type([_structure(shape, inner)])}"
-        con.execute(f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {column}")
+    carried: dict[str, Sql] = {}
+    for name, record in records.items():
+        for landing in record.landings():
+            for physical, expression in landed_as(landing, f"{name}.{quote(landing.path)}"):
+                chosen.setdefault(physical, []).append(expression)
+        for inner in record.inner():
+            carried[inner.carrier] = f"{name}.{quote(inner.repeat)}"
+            column = f"{quote(inner.carrier)} {inner.carrier_type}"
+            con.execute(f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {column}")
     names = ", ".join(map(quote, [*ours, *chosen, *carried]))
     values = [*ours.values(), *map(_first, chosen.values()), *carried.values()]
     con.execute(f"INSERT INTO harmonized.{quote(table.name)} ({names}) SELECT {', '.join(values)} FROM {source}")
@@ -160,57 +160,22 @@ def _first(expressions: Sequence[Sql]) -> Sql:
     return expressions[0] if len(expressions) == 1 else f"coalesce({', '.join(expressions)})"
 
 
-def _land_repeats(con: Connection, plan: Plan, shape: Shape, outer: str) -> None:
+def _land_repeats(con: Connection, plan: Plan, outer: Record) -> None:
     """Land the repeats directly in `outer`, whose rows carry theirs, and all inside them."""
-    holder = f"harmonized.{quote(plan.tables[shape.repeats[outer] if outer else ''].name)}"
-    for repeat in _repeats_in(shape, outer):
-        _land_repeat(con, plan, shape, outer, repeat, holder)
-        con.execute(f"ALTER TABLE {holder} DROP COLUMN {quote(_carrier(repeat))}")
-        _land_repeats(con, plan, shape, repeat)
-
-
-def _land_repeat(con: Connection, plan: Plan, shape: Shape, outer: str, repeat: str, holder: Sql) -> None:
-    carrier = quote(_carrier(repeat))
-    around = "_index" if outer else "NULL"
-    ours = {
-        "_id": "_id",
-        "_source": "_source",
-        "_asset": "_asset",
-        "_index": "around || '.' || i" if outer else "CAST(i AS VARCHAR)",
-        "_parent_index": "around",
-    }
-    rows = f"""(SELECT * FROM (SELECT _id, _source, _asset, {around} AS around, unnest({carrier}) AS d,
-                                      generate_subscripts({carrier}, 1) AS i
-                               FROM {holder} WHERE len({carrier}) > 0)
-                WHERE {_answered(shape, repeat, "d")})"""
-    _insert(con, plan.tables[shape.repeats[repeat]], ours, shape, repeat, rows)
-
-
-def _repeats_in(shape: Shape, outer: str) -> list[str]:
-    """The repeats directly in `outer` that ask anything."""
-    return [repeat for repeat in shape.direct_repeats(outer) if _structure(shape, repeat)]
-
-
-def _carrier(repeat: str) -> str:
-    """The column in which the rows of `repeat` travel; no question's name holds a slash."""
-    return f"/{repeat}"
-
-
-def _sql_type(structure: object) -> Sql:
-    """A structure as from_json is told it, as an SQL type."""
-    if isinstance(structure, dict):
-        return f"STRUCT({', '.join(f'{quote(name)} {_sql_type(inner)}' for name, inner in structure.items())})"
-    return f"{_sql_type(structure[0])}[]" if isinstance(structure, list) else str(structure)
-
-
-def _answered(shape: Shape, repeat: str, row: Sql) -> Sql:
-    """SQL for whether `row` of this repeat holds an answer, itself or in a repeat inside it.
-
-    A row without one is no row: nobody said anything there, and the ledger could not tell a lost one from one made up.
-    """
-    name = f"row{repeat.count('/')}"
-    said = [f"{row}.{quote(landing.path)}" for landing in shape.direct(repeat)]
-    for other in _repeats_in(shape, repeat):
-        rows = f"list_filter({row}.{quote(other)}, lambda {name}: {_answered(shape, other, name)})"
-        said.append(f"CASE WHEN len({rows}) > 0 THEN '' END")
-    return f"coalesce({', '.join(said)}) IS NOT NULL"
+    holder = f"harmonized.{quote(plan.tables[outer.suffix].name)}"
+    for record in outer.inner():
+        carrier = quote(record.carrier)
+        rows = f"""(SELECT * FROM (SELECT _id, _source, _asset, {"_index" if outer.repeat else "NULL"} AS around,
+                                          unnest({carrier}) AS d, generate_subscripts({carrier}, 1) AS i
+                                   FROM {holder} WHERE len({carrier}) > 0)
+                    WHERE {record.answered("d")})"""
+        ours = {
+            "_id": "_id",
+            "_source": "_source",
+            "_asset": "_asset",
+            "_index": "around || '.' || i" if outer.repeat else "CAST(i AS VARCHAR)",
+            "_parent_index": "around",
+        }
+        _insert(con, plan.tables[record.suffix], ours, {"d": record}, rows)
+        con.execute(f"ALTER TABLE {holder} DROP COLUMN {carrier}")
+        _land_repeats(con, plan, record)

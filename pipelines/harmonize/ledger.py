@@ -125,9 +125,19 @@ def _plain_records(shape: Shape, table: Table, repeat: str) -> Sql:
         other = f"CASE WHEN {some} THEN {_digest(start, {**read, **brief})} END"
     return f"""
         SELECT _source, _asset, _id, {count}, {digest}, {other}
-        FROM harmonized.{quote(table.name)}
-        SEMI JOIN (SELECT source AS _source, asset AS _asset, root_id AS _id FROM member
-                   WHERE shape = {literal(shape.name)} AND NOT exceptional) AS member USING (_source, _asset, _id)"""
+        FROM harmonized.{quote(table.name)} {_of_plain_members(shape, table)}"""
+
+
+def _of_plain_members(shape: Shape, table: Table) -> Sql:
+    """SQL that keeps the rows of unexceptional submissions of this shape: which it is, a row of the tool's own table
+    says itself.
+    """
+    key = "source AS _source, asset AS _asset, root_id AS _id"
+    if not table.suffix:
+        return f"""ANTI JOIN (SELECT {key} FROM member WHERE exceptional) USING (_source, _asset, _id)
+                   WHERE _form_version = {literal(shape.name)}"""
+    return f"""SEMI JOIN (SELECT {key} FROM member WHERE shape = {literal(shape.name)} AND NOT exceptional)
+               USING (_source, _asset, _id)"""
 
 
 def _answered(column: Column) -> Sql:

@@ -14,8 +14,9 @@ from xml.etree.ElementTree import Element, fromstring
 import msgspec
 
 from pipelines.forms.form import Question
+from pipelines.harmonize.decode import shape_sql
 from pipelines.harmonize.kinds import Sql, kind_of
-from pipelines.harmonize.plan import Plan, Shape
+from pipelines.harmonize.plan import Plan
 from pipelines.store.duck import Connection, insert_texts, read_value
 
 Record = dict[str, Any]
@@ -29,19 +30,21 @@ PARTS = ("-Latitude", "-Longitude", "-Altitude", "-Accuracy")
 TABLE = "CREATE OR REPLACE TEMP TABLE plain_document (source VARCHAR, asset VARCHAR, root_id VARCHAR, raw VARCHAR)"
 
 
-def plain_documents(con: Connection, plan: Plan, shape: Shape, documents: Sql) -> Sql:
+def plain_documents(con: Connection, plan: Plan, documents: Sql) -> Sql:
     """`documents` (a relation with the archive's columns, in parentheses), those of Central with their raw as JSON."""
-    theirs = f"(SELECT * FROM {documents} WHERE starts_with(raw_kind, 'odk_'))"
+    theirs = f"(SELECT *, {shape_sql(plan)} AS shape FROM {documents} WHERE starts_with(raw_kind, 'odk_'))"
     count = read_value(con, f"SELECT count(*) FROM {theirs}")
     if not count:
         return documents
     con.execute(TABLE)
-    read = _reader(plan, shape)
+    read = _reader(plan)
     parts = 1 + count // AT_ONCE
     for part in range(parts):
-        sql = f"SELECT source, asset, root_id, raw_kind, raw FROM {theirs} WHERE hash(root_id) % {parts} = {part}"
-        sent = con.execute(sql).fetchall()
-        insert_texts(con, "plain_document", [[*key, read(kind, raw)] for *key, kind, raw in sent])
+        sql = (
+            f"SELECT source, asset, root_id, shape, raw_kind, raw FROM {theirs} WHERE hash(root_id) % {parts} = {part}"
+        )
+        sent = con.execute(f"SELECT source, asset, root_id, shape, raw_kind, raw FROM {some}").fetchall()
+        insert_texts(con, "plain_document", [[*key, read(shape, kind, raw)] for *key, shape, kind, raw in sent])
     return f"""(SELECT sent.* REPLACE (coalesce(plain.raw, sent.raw) AS raw) FROM {documents} AS sent
                 LEFT JOIN plain_document AS plain USING (source, asset, root_id))"""
 
@@ -67,16 +70,17 @@ def record_of_csv(raw: str, answers: Callable[[tuple[str, ...], str], Sequence[t
     return next(record for key, record in records.items() if "/" not in key)
 
 
-def _reader(plan: Plan, shape: Shape) -> Callable[[str, str], str]:
-    """What rewrites a document of this shape as JSON, from its kind and its text."""
-    columns = _columns(question for other in plan.shapes.values() if other.form for question in other.form.questions)
+def _reader(plan: Plan) -> Callable[[str, str, str], str]:
+    """What rewrites a document as JSON, from its shape's name, its kind and its text."""
+    columns = _columns(question for shape in plan.shapes.values() if shape.form for question in shape.form.questions)
+    repeats = {name: frozenset(shape.repeats) for name, shape in plan.shapes.items()}
 
     @cache
     def answers(head: tuple[str, ...], repeat: str) -> list[tuple[str, list[int]]]:
         return _cells(head, repeat, columns)
 
-    def read(kind: str, raw: str) -> str:
-        record = record_of_xml(raw, shape.repeats) if kind == "odk_xml" else record_of_csv(raw, answers)
+    def read(shape: str, kind: str, raw: str) -> str:
+        record = record_of_xml(raw, repeats[shape]) if kind == "odk_xml" else record_of_csv(raw, answers)
         return msgspec.json.encode(record).decode()
 
     return read

@@ -38,6 +38,9 @@ SECRETS = {"kobo": ("token",), "odk_central": ("email", "password"), "export_fil
 PARALLEL = 4
 """As many requests at a time as are polite where nothing else is said."""
 
+SECRETS = {"kobo": ("token",), "odk_central": ("email", "password"), "export_file": ()}
+"""What lets us in at a source of each kind: each is named by `<it>_env`, or by `<it>_file`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceAsset:

@@ -27,9 +27,10 @@ from pipelines.sources.kobo_row import (
     submission,
     utc,
 )
+from pipelines.sources.parts import decoded
 from pipelines.sources.ranges import Range
 
-Shape = TypeVar("Shape")
+Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 PAGE = 1000
 """The largest page that Kobo serves; it cuts a larger `limit` without a word."""
@@ -210,7 +211,7 @@ def _refuse_disorder(shown: Sequence[int], part: Range) -> None:
 
 def _decoded(body: bytes, shape: type[Shape], what: str) -> Shape:
     try:
-        return msgspec.json.decode(body, type=shape)
+        return decoded(body, shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = f"{what} came in a shape that is not Kobo's; check the address in sources.yml."
         raise _ContradictionError(message) from error

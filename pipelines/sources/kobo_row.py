@@ -14,6 +14,7 @@ import msgspec
 
 from pipelines.archive.submission import AttachedFile, Standing, Submission, files_text
 from pipelines.errors import ServerError
+from pipelines.sources.parts import reader
 
 INDEX_FIELDS = ("_id", "_uuid", "__version__", "_validation_status", "_attachments", "_date_modified")
 """What the light index is asked for. A validation status that is not asked for comes as `{}`; servers that know no
@@ -43,7 +44,7 @@ class Envelope(msgspec.Struct):
     attachments: msgspec.Raw = msgspec.field(name="_attachments", default_factory=lambda: msgspec.Raw(b"[]"))
 
 
-ENVELOPE = msgspec.json.Decoder(Envelope)
+READ = reader(Envelope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class IndexRow:
 def envelope(raw: msgspec.Raw) -> Envelope:
     """What the server says of the submission in `raw`; ServerError where it lacks what Kobo always sends."""
     try:
-        return ENVELOPE.decode(raw)
+        return READ(raw)
     except msgspec.DecodeError as error:
         message = f"A submission came without what Kobo always sends ({error}); ask the server's administrator."
         raise ServerError(message) from error

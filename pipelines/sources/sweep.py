@@ -6,6 +6,7 @@ are looked at is sync.py, what may be marked as deleted tombstones.py.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
 
 from pipelines.archive.archive import Run
 from pipelines.archive.record import Prepared, prepared
@@ -27,9 +28,10 @@ Part = Range | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one request showed: the index's rows, or whole submissions."""
+    """What one request showed: the index's rows, or whole submissions; and what the server counts and did not show."""
 
-    seen: Seen
+    ids: tuple[int, ...]
+    unshown: int
     index: tuple[IndexRow, ...] = ()
     whole: tuple[Prepared, ...] = ()
 
@@ -54,6 +56,9 @@ class Sweep:
     unshown: int = 0
     doubles: int = 0
     _unclear: dict[int, str] = field(default_factory=dict)
+    _preparing: Lock = field(
+        default_factory=Lock
+    )  # one at a time: they would only wait for each other, and hold memory
 
     def expect(self, standing: Iterable[Standing]) -> None:
         """Take what the archive holds for what should be there."""
@@ -110,22 +115,23 @@ class Sweep:
         if part.full:
             return self._whole(self.kobo.rows(self.run.asset, part))
         seen = self.kobo.rows(self.run.asset, part, light=True)
-        return Look(seen, index=tuple(self.kobo.index_rows(seen)))
+        return Look(seen.ids, seen.unshown, index=tuple(self.kobo.index_rows(seen)))
 
     def _whole(self, seen: Seen) -> Look:
         """The submissions of a page under the keys that we know them by: older servers did not send a root id, and a
         key must not move.
         """
-        sent = self.kobo.submissions(seen, self.named_files)
-        keyed = [
-            replace(one, root_id=self.keys[number]) if number in self.keys else one
-            for number, one in zip(seen.ids, sent, strict=True)
-        ]
-        return Look(seen, whole=tuple(prepared(one) for one in keyed))
+        with self._preparing:
+            sent = self.kobo.submissions(seen, self.named_files)
+            keyed = [
+                replace(one, root_id=self.keys[number]) if number in self.keys else one
+                for number, one in zip(seen.ids, sent, strict=True)
+            ]
+            return Look(seen.ids, seen.unshown, whole=tuple(prepared(one) for one in keyed))
 
     def _after(self, part: Part, look: Look) -> list[Part]:
         """What is to be asked after `look`."""
-        ids = look.seen.ids
+        ids = look.ids
         if isinstance(part, tuple):
             missing = tuple(sorted(set(part).difference(ids)))
             if not ids:
@@ -146,19 +152,18 @@ class Sweep:
 
     def _keep(self, look: Look) -> None:
         """Archive what was read whole; what may be one thing with something else waits until all was seen."""
-        self.unshown = max(self.unshown, look.seen.unshown)
+        self.unshown = max(self.unshown, look.unshown)
         clear = [one for one in look.whole if self._claims_its_key(one)]
         if clear:
             self.run.record_prepared(clear)
         self.versions.update(one.submission.form_version for one in look.whole)
-        self.present.update(look.seen.ids if look.whole else ())
+        self.present.update(look.ids if look.whole else ())
         self.progress(len(self.present))
 
     def _claims_its_key(self, one: Prepared) -> bool:
         """Whether no other submission holds the root id of this one, which then holds it."""
         number = int(one.submission.server_id)
         if self.holders.setdefault(one.submission.root_id, number) == number:
-            self.keys[number] = one.submission.root_id
             return True
         self._unclear[number] = one.submission.root_id
         return False

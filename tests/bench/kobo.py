@@ -1,16 +1,14 @@
 """How a Kobo project of many submissions is synced over a slow line: `python -m tests.bench.kobo [--size 100000]`.
 
-The stand-in server runs in a process of its own and takes 300 ms longer for every answer; each sync runs in a process
-of its own too, whose peak memory is measured. Trust the ratios: they are of one run on one machine.
+The stand-in server runs in a process of its own and takes 300 ms longer for every answer; each sync runs in one too
+(kobo_sync.py), whose peak memory is measured. Trust the ratios: they are of one run on one machine.
 """
 
 import argparse
 import json
 import random
-import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,18 +16,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipelines.archive.archive import open_archive
 from pipelines.demo.answers import Context, answers_for
 from pipelines.demo.server import StandIn
 from pipelines.forms.form import Form
 from pipelines.forms.read import read_form
-from pipelines.sources.client import Client
-from pipelines.sources.kobo import PAGE, Kobo
-from pipelines.sources.sync import Manner, Wish, sync_kobo
+from pipelines.sources.kobo import PAGE
 from pipelines.store.duck import connect, read_rows, read_value
+from tests.bench.kobo_sync import ASSET, TOKEN
 
-ASSET, TOKEN, SEED = "aBench", "bench-token", 20261101
-FORM = Path(__file__).parents[2] / "xlsforms" / "fsmt" / "2026-1.xlsx"
+SEED = 20261101
+XLSFORMS = Path(__file__).parents[2] / "xlsforms"
+TOOLS = {"fsmt": "2026-1", "population": "2026-1"}
 FILLED = 200
 """How many forms are filled; the submissions are these, again and again, each under an id of its own."""
 REMARK = "comments_of_the_bench"
@@ -38,12 +35,10 @@ Figures = dict[str, Any]
 
 
 def main(words: Sequence[str]) -> None:
-    """Measure, and print figures and ratios; with `--serve` or `--sync`, be the process that is measured."""
+    """Measure, and print figures and ratios; with `--serve`, be the server."""
     given = _given(words)
     if given.serve:
         _serve(given.folder, given.latency)
-    elif given.sync:
-        print(json.dumps(_sync(given.folder, given.archive, given.sync, given.parallel)))
     else:
         with TemporaryDirectory() as folder:
             _measure(Path(folder), given)
@@ -52,19 +47,19 @@ def main(words: Sequence[str]) -> None:
 def _given(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.kobo")
     parser.add_argument("--size", type=int, default=100_000)
+    parser.add_argument("--tool", choices=TOOLS, default="fsmt", help="whose form is filled")
     parser.add_argument("--latency", type=float, default=0.3)
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--serve", action="store_true")
-    parser.add_argument("--sync", default="", metavar="URL")
-    parser.add_argument("--archive", type=Path)
     parser.add_argument("--folder", type=Path)
     return parser.parse_args(words)
 
 
 def _measure(folder: Path, given: argparse.Namespace) -> None:
     size = given.size
-    kilobytes = _load(folder, size)
-    print(f"{size:,} submissions of {kilobytes:.1f} kB, {given.latency * 1000:.0f} ms added to every request")
+    kilobytes = _load(folder, given.tool, size)
+    slow = f"{given.latency * 1000:.0f} ms added to every request"
+    print(f"{size:,} submissions of {given.tool} of {kilobytes:.1f} kB, {slow}")
     with _server(folder, given.latency) as url:
 
         def sync(archive: str, parallel: int) -> Figures:
@@ -103,9 +98,9 @@ def _say(what: str, figures: Figures) -> None:
     print(f"{what}: {seconds:.1f} s, {requests} requests, {peak:.0f} MB at most")
 
 
-def _load(folder: Path, size: int) -> float:
+def _load(folder: Path, tool: str, size: int) -> float:
     """Fill the server's file; the kilobytes of a submission."""
-    form = read_form(FORM, "fsmt", "2026-1")
+    form = read_form(XLSFORMS / tool / f"{TOOLS[tool]}.xlsx", tool, TOOLS[tool])
     filled = list(_filled(form))
     stand_in = StandIn(folder / "server.sqlite", token=TOKEN)
     stand_in.set_clock(datetime(2026, 11, 1, tzinfo=UTC))
@@ -155,24 +150,10 @@ def _serve(folder: Path, latency: float) -> None:
 
 
 def _in_a_process(folder: Path, archive: Path, url: str, parallel: int) -> Figures:
-    command = [sys.executable, "-m", "tests.bench.kobo", "--sync", url, "--folder", str(folder)]
-    command += ["--archive", str(archive), "--parallel", str(parallel)]
+    command = [sys.executable, "-m", "tests.bench.kobo_sync", url, str(folder), str(archive), str(parallel)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     figures: Figures = json.loads(done.stdout)
     return figures
-
-
-def _sync(folder: Path, archive: Path, url: str, parallel: int) -> Figures:
-    manner = Manner(parallel=parallel, attachments=folder / "attachments")
-    start = time.perf_counter()
-    with open_archive(archive) as opened:
-        kobo = Kobo(Client(url, TOKEN, named="bench"))
-        now = datetime.now(UTC).replace(tzinfo=None)
-        report = sync_kobo(opened, kobo, "bench", ASSET, wish=Wish(), now=now, manner=manner)
-    assert report.warning == "", report.warning
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "requests": report.requests, "peak": peak}
 
 
 if __name__ == "__main__":

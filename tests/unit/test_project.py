@@ -233,6 +233,16 @@ class TestSources:
                 "'token_file': add it.",
             ),
             (
+                KOBO.replace("    tools:", "    media_hosts: [https://media.example.org]\n    tools:"),
+                "sources.yml, line 6, key 'sources.kobo.media_hosts': 'https://media.example.org' is no name of a "
+                "host: write it as media.example.org, without https://.",
+            ),
+            (
+                "sources: {a: {kind: odk_central, url: 'https://c.example.org', project: 1, email_env: E}}\n",
+                "sources.yml, line 1, key 'sources.a': a source of kind odk_central needs the key 'password_env' or "
+                "'password_file': add it.",
+            ),
+            (
                 "sources: {a: {kind: export_file}}\n",
                 "sources.yml, line 1, key 'sources.a': a source of kind export_file needs the key 'folder': add it.",
             ),
