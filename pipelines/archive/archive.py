@@ -89,6 +89,12 @@ class Archive:
         """What the last complete sync of this asset left for the next one; None where there was none."""
         return last_probe(self._con, source, asset)
 
+    def example(self, source: str, asset: str, form_version: str) -> tuple[str, str] | None:
+        """(root id, raw) of the first current submission of this asset and version; None where there is none."""
+        sql = """SELECT root_id, raw FROM submission
+                 WHERE source = ? AND asset = ? AND form_version = ? AND gone_run IS NULL ORDER BY root_id LIMIT 1"""
+        return self._con.execute(sql, [source, asset, form_version]).fetchone()
+
     def form_versions(self, source: str, asset: str) -> frozenset[str]:
         """The server's form versions whose content is archived."""
         sql = "SELECT version FROM form_version WHERE source = ? AND asset = ?"

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pipelines.archive.archive import Archive, open_archive
 from pipelines.defs.journal import Outcome, journal
 from pipelines.errors import CccmError, ConfigError
+from pipelines.harmonize.unmapped import left_open
 from pipelines.project import Project, Source, SourceAsset
-from pipelines.project.crosswalk import read_crosswalk
+from pipelines.project.crosswalk import Layout, read_crosswalk
 from pipelines.sources.central import Central
 from pipelines.sources.central_reference import keep_lists
 from pipelines.sources.central_session import CentralSession
@@ -31,11 +32,11 @@ def sync(project: Project, source: Source, asset: SourceAsset, wish: Wish) -> Ou
         path = project.archive_file(asset.tool)
         with plain_errors(str(path), "run again"), open_archive(path) as archive:
             report = _of_kind(project, source, asset, wish, archive, lambda seen: tell(step, seen))
+        with plain_errors(str(path), "run again"):
+            warning = "; ".join(filter(None, [report.warning, _left_open(project, source, asset)]))
     except CccmError as error:
         return journal().add(Outcome(step, anew=False, error=error))
-    return journal().add(
-        Outcome(step, anew=bool(report.counts.changed), figures=_figures(report), warning=report.warning)
-    )
+    return journal().add(Outcome(step, anew=bool(report.counts.changed), figures=_figures(report), warning=warning))
 
 
 def _figures(report: SyncReport) -> dict[str, int | str]:
@@ -64,16 +65,9 @@ def _of_kind(
             archive, Kobo(client), source.name, asset.asset, wish=wish, now=now, progress=progress, manner=manner
         )
     if source.kind == "export_file":
-        layouts = read_crosswalk(project.tool(asset.tool).crosswalk_file).layouts
-        if asset.layout not in layouts:
-            known = ", ".join(layouts) or "none"
-            message = (
-                f"xlsforms/sources.yml, source '{source.name}': the crosswalk of {asset.tool} has no layout "
-                f"'{asset.layout}' (it has {known}); name one of them."
-            )
-            raise ConfigError(message)
-        layout = layouts[asset.layout]
-        return sync_export(archive, source, asset, asset.layout, layout, now=now, attachments=project.attachments)
+        layout = layout_of(project, source, asset)
+        places = {"attachments": project.attachments, "key_file": project.key_file}
+        return sync_export(archive, source, asset, asset.layout, layout, now=now, **places)
     return _of_central(project, source, asset, wish, archive, progress)
 
 
@@ -91,3 +85,25 @@ def _of_central(
     )
     keep_lists(central, source.reference, project.lists, project.reference, report.server_time)
     return report
+
+
+def layout_of(project: Project, source: Source, asset: SourceAsset) -> Layout:
+    """The layout that the asset's files are read by."""
+    layouts = read_crosswalk(project.tool(asset.tool).crosswalk_file).layouts
+    if asset.layout not in layouts:
+        known = ", ".join(layouts) or "none"
+        raise ConfigError(
+            f"xlsforms/sources.yml, source '{source.name}': the crosswalk of {asset.tool} has no layout "
+            f"'{asset.layout}' (it has {known}); name one of them."
+        )
+    return layouts[asset.layout]
+
+
+def _left_open(project: Project, source: Source, asset: SourceAsset) -> str:
+    """What the asset's layout does not say of its files, or why that cannot be told; nothing of what a server sends."""
+    if source.kind != "export_file":
+        return ""
+    try:
+        return left_open(project, asset.tool, source.name, asset.asset, asset.layout)
+    except CccmError as error:
+        return str(error)

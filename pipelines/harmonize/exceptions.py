@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pipelines.archive.reading import Attached
 from pipelines.harmonize.careful import FORCED, Document, Fates, Held, Knowledge, Placed, Record, Split, fates_of
 from pipelines.harmonize.cells import CELL, cells, read_cells, seal_splits
-from pipelines.harmonize.convert import REMEDIES
 from pipelines.harmonize.decode import own_columns
 from pipelines.harmonize.kinds import KINDS, Sql
 from pipelines.harmonize.plan import Plan, Table
+from pipelines.harmonize.remedies import remedy
 from pipelines.store.duck import Connection, insert_texts, literal, quote, read_rows
 
 DOCUMENTS_AT_ONCE = 2000
@@ -189,7 +189,7 @@ def _split_row(fates: Fates, split: Split, plan: Plan) -> list[str | None]:
 def _held_row(fates: Fates, held: Held, plan: Plan) -> list[str]:
     leaf, document = held.leaf, fates.document
     row = [plan.tool, *document.key, document.shape, leaf.repeat, leaf.index, leaf.path, leaf.text]
-    return [*row, held.reason, REMEDIES.get(held.reason, "")]
+    return [*row, held.reason, remedy(held.reason, plan.tool, plan.shapes[document.shape], leaf.path)]
 
 
 def _read_doubtful(

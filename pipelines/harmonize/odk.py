@@ -40,9 +40,7 @@ def plain_documents(con: Connection, plan: Plan, documents: Sql) -> Sql:
     read = _reader(plan)
     parts = 1 + count // AT_ONCE
     for part in range(parts):
-        sql = (
-            f"SELECT source, asset, root_id, shape, raw_kind, raw FROM {theirs} WHERE hash(root_id) % {parts} = {part}"
-        )
+        some = f"{theirs} WHERE hash(root_id) % {parts} = {part}"
         sent = con.execute(f"SELECT source, asset, root_id, shape, raw_kind, raw FROM {some}").fetchall()
         insert_texts(con, "plain_document", [[*key, read(shape, kind, raw)] for *key, shape, kind, raw in sent])
     return f"""(SELECT sent.* REPLACE (coalesce(plain.raw, sent.raw) AS raw) FROM {documents} AS sent

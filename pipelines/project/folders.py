@@ -81,6 +81,11 @@ class Project:
         return self.data / "reference"
 
     @property
+    def key_file(self) -> Path:
+        """The project's own key, which hides what names people; to be backed up with the archive."""
+        return self.data / "project.key"
+
+    @property
     def products(self) -> Path:
         """What was published, by period."""
         return self.data / "products"
