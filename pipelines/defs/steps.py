@@ -34,10 +34,10 @@ def reference(project: Project) -> Outcome:
     """Load the reference tables, and take out what belongs to no tool and no curated file of today."""
     tools = [tool.name for tool in project.tools()]
     tables = sorted(path.stem for path in project.curated.glob("*.sql"))
-    wanted = _hash([reference_fingerprint(project.reference), repr(tools), repr(tables), *_code(store)])
+    wanted = _hash([reference_fingerprint(project.reference, project.lists), repr(tools), repr(tables), *_code(store)])
 
     def build(con: Connection) -> dict[str, int | str]:
-        loaded = load_reference(con, project.reference)
+        loaded = load_reference(con, project.reference, project.lists)
         forget_others(con, tools, tables)
         return {"tables": len(loaded)}
 
@@ -68,7 +68,7 @@ def harmonize(project: Project, name: str) -> Outcome:
     def wanted(con: Connection) -> str:
         return _hash(
             [
-                fingerprint(con, project, tool, reference_fingerprint(project.reference)),
+                fingerprint(con, project, tool, reference_fingerprint(project.reference, project.lists)),
                 _rules(project, "harmonized", name),
             ]
         )

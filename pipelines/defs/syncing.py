@@ -12,6 +12,10 @@ from pipelines.errors import CccmError, ConfigError
 from pipelines.harmonize.unmapped import left_open
 from pipelines.project import Project, Source, SourceAsset
 from pipelines.project.crosswalk import Layout, read_crosswalk
+from pipelines.sources.central import Central
+from pipelines.sources.central_reference import keep_lists
+from pipelines.sources.central_session import CentralSession
+from pipelines.sources.central_sync import sync_central
 from pipelines.sources.client import Client
 from pipelines.sources.export_file import sync_export
 from pipelines.sources.kobo import Kobo
@@ -64,11 +68,23 @@ def _of_kind(
         layout = layout_of(project, source, asset)
         places = {"attachments": project.attachments, "key_file": project.key_file}
         return sync_export(archive, source, asset, asset.layout, layout, now=now, **places)
-    message = (
-        f"xlsforms/sources.yml, source '{source.name}': servers of the kind {source.kind} cannot be read yet; "
-        "take the source out, or bring its data as an export file."
+    return _of_central(project, source, asset, wish, archive, progress)
+
+
+def _of_central(
+    project: Project, source: Source, asset: SourceAsset, wish: Wish, archive: Archive, progress: Callable[[int], None]
+) -> SyncReport:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    name, ca_file = source.name, source.ca_file
+    session = CentralSession(source.url, source.email(), source.password(), named=name, ca_file=ca_file)
+    client = Client(source.url, session, named=name, media_hosts=source.media_hosts, ca_file=ca_file)
+    central = Central(client, source.project or 0)
+    manner = Manner(parallel=source.parallel, guard=source.guard, attachments=project.attachments)
+    report = sync_central(
+        archive, central, source.name, asset.asset, wish=wish, now=now, progress=progress, manner=manner
     )
-    raise ConfigError(message)
+    keep_lists(central, source.reference, project.lists, project.reference, report.server_time)
+    return report
 
 
 def layout_of(project: Project, source: Source, asset: SourceAsset) -> Layout:
