@@ -5,6 +5,7 @@ An error of a source is part of the outcome, for the other sources must go on. T
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import monotonic
 
 from pipelines.archive.archive import Archive, open_archive
 from pipelines.defs.journal import Outcome, journal
@@ -26,6 +27,7 @@ from pipelines.store.duck import plain_errors
 def sync(project: Project, source: Source, asset: SourceAsset, wish: Wish) -> Outcome:
     """Bring one asset's archive up to date; what went wrong is in the outcome, and what was archived before stays."""
     step = f"archive/{source.name}/{asset.tool}"
+    started = monotonic()
     tell = journal().on_progress
     tell(step, 0)
     try:
@@ -36,18 +38,26 @@ def sync(project: Project, source: Source, asset: SourceAsset, wish: Wish) -> Ou
             warning = "; ".join(filter(None, [report.warning, _left_open(project, source, asset)]))
     except CccmError as error:
         return journal().add(Outcome(step, anew=False, error=error))
-    return journal().add(Outcome(step, anew=bool(report.counts.changed), figures=_figures(report), warning=warning))
+    figures = {**_figures(report), "seconds": round(monotonic() - started)}
+    anew = bool(report.counts.changed or report.attachments_stored)
+    return journal().add(Outcome(step, anew=anew, figures=figures, warning=warning))
 
 
 def _figures(report: SyncReport) -> dict[str, int | str]:
+    """What is shown of a sync: what was received beside the server's own count (where it tells), and each event."""
     counts = report.counts
     return {
         "received": counts.seen,
+        **({} if report.server_count is None else {"server_count": report.server_count}),
         "new": counts.new,
         "edited": counts.edited,
         "deleted": counts.deleted,
         "returned": counts.returned,
         "status_changed": counts.status_changed,
+        "attachments_stored": report.attachments_stored,
+        "attachments_awaited": report.attachments_awaited,
+        **{f"attachments_failed_{why}": number for why, number in sorted(report.attachments_failed.items())},
+        "requests": report.requests,
         "server_time": report.server_time.isoformat(timespec="seconds"),
     }
 
