@@ -15,7 +15,7 @@ from pipelines.archive.attachments import Wanted, awaited, note_stored, note_tri
 from pipelines.archive.known import standing_rows
 from pipelines.archive.outline import Outline, Outlines, outlines_in
 from pipelines.archive.probe import Probe, keep_probe, last_probe
-from pipelines.archive.record import Prepared, layers, prepared, record
+from pipelines.archive.record import Prepared, layers, prepared, record, roots_of
 from pipelines.archive.schema import STORAGE_VERSION, TABLES
 from pipelines.archive.submission import AttachedFile, Counts, Known, Standing, Submission
 from pipelines.store.duck import Connection, connect, new_file, read_rows, read_value, transaction
@@ -116,6 +116,7 @@ class Run:
     source: str
     asset: str
     counts: Counts = Counts()  # noqa: RUF009 - a value
+    _roots: set[str] | None = None  # every root id of the asset, once something was recorded
     _outlines: Outlines | None = None
 
     @property
@@ -137,11 +138,14 @@ class Run:
 
     def record_prepared(self, page: Sequence[Prepared]) -> Counts:
         """The same, of submissions that other threads have prepared."""
+        if self._roots is None:
+            self._roots = roots_of(self._con, self.source, self.asset)
         with transaction(self._con):
             for layer in layers(page):
-                happened = Counter(record(self._con, self.number, self.source, self.asset, layer))
+                happened = Counter(record(self._con, self.number, self.source, self.asset, layer, self._roots))
                 del happened["unchanged"]
                 self._add(Counts(seen=len(layer), **happened))
+                self._roots.update(one.submission.root_id for one in layer)
         return self.counts
 
     def note_unchanged(self, seen: int) -> None:
