@@ -95,6 +95,22 @@ def query(
     show_table("", rows, as_json=as_json)
 
 
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """Recompute every sum, count and digest from the archived bytes, and the ledger of what was built of them."""
+    from pipelines.defs.verifying import verify as lines_of  # noqa: PLC0415 - loads what builds the tables
+
+    lines = list(lines_of(Project.from_environment()))
+    show_table("Verified", [line.figures for line in lines], as_json=as_json)
+    for line in lines:
+        if line.note:
+            warn(line.note)
+        for problem in line.problems:
+            complain(problem)
+    if any(line.problems for line in lines):
+        raise typer.Exit(1)
+
+
 @forms.command("check")
 def forms_check(tools: Tools = None, as_json: Json = False) -> None:
     """Read every form and crosswalk: what is wrong, what is untranslated or unclassified, what awaits review."""

@@ -13,12 +13,10 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+from pipelines.archive.chain import linked as transaction
 from pipelines.archive.leaves import count_and_digest
-from pipelines.archive.schema import STORAGE_VERSION, TABLES
-from pipelines.store.duck import Connection, connect, new_file, read_rows, read_value, transaction
-
-NEVER_CHECKPOINT_BY_ITSELF = "1TB"
-"""A checkpoint per page costs 60 % more time and nearly doubles the file; one at the end does not."""
+from pipelines.archive.opening import opened
+from pipelines.store.duck import Connection, read_rows, read_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +67,17 @@ class Known:
 
 @contextmanager
 def open_archive(path: Path) -> Iterator["Archive"]:
-    """Yield the archive at `path`, made first where there is none; checkpointed at the end, so no WAL is left at
-    rest.
-    """
-    if not path.exists():
-        with new_file(path, storage_version=STORAGE_VERSION, mode=0o600) as con:
-            con.execute(TABLES)
-    with connect(path) as con:
-        con.execute(f"SET checkpoint_threshold = '{NEVER_CHECKPOINT_BY_ITSELF}'")
-        yield Archive(con)
-        con.execute("CHECKPOINT")
+    """Yield the archive at `path`, made first where there is none; how it is held to what was left is opening.py."""
+    with opened(path) as (con, mended):
+        yield Archive(con, mended)
 
 
 class Archive:
-    """An archive file, open for writing."""
+    """An archive file, open for writing; `mended` is a sentence on what a killed run had left, empty where nothing."""
 
-    def __init__(self, con: Connection) -> None:
+    def __init__(self, con: Connection, mended: str = "") -> None:
         self._con = con
+        self.mended = mended
 
     def begin_run(self, source: str, asset: str, started_at: datetime) -> "Run":
         """A new line of sync_run, not complete yet."""

@@ -26,12 +26,12 @@ def sync(project: Project, source: Source, asset: SourceAsset, wish: Wish) -> Ou
     try:
         path = project.archive_file(asset.tool)
         with plain_errors(str(path), "run again"), open_archive(path) as archive:
+            mended = archive.mended
             report = _of_kind(project, source, asset, wish, archive, lambda seen: tell(step, seen))
     except CccmError as error:
         return journal().add(Outcome(step, anew=False, error=error))
-    return journal().add(
-        Outcome(step, anew=bool(report.counts.changed), figures=_figures(report), warning=report.warning)
-    )
+    warning = " ".join(filter(None, (mended, report.warning)))
+    return journal().add(Outcome(step, anew=bool(report.counts.changed), figures=_figures(report), warning=warning))
 
 
 def _figures(report: SyncReport) -> dict[str, int | str]:
