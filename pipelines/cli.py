@@ -7,15 +7,19 @@ import os
 import sys
 import tempfile
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipelines import status as status_of
+from pipelines.archive.backup import back_up
+from pipelines.archive.backup import restore as put_back
 from pipelines.errors import CccmError, ConfigError, DataError
 from pipelines.project import Project
 from pipelines.store.duck import connect, plain_errors, read_rows
+from pipelines.store.locks import alone
 from pipelines.terminal import complain, count_bar, say, show_table, step_bar, warn
 
 app = typer.Typer(
@@ -109,6 +113,32 @@ def verify(as_json: Json = False) -> None:
             complain(problem)
     if any(line.problems for line in lines):
         raise typer.Exit(1)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The ZIP to write; an older one is replaced when this is whole.")],
+    as_json: Json = False,
+) -> None:
+    """Put all that is precious into one file: archives, decisions, files of submissions, keys."""
+    project = Project.from_environment()
+    with alone(project.run_lock, "A run"):
+        made = back_up(project.data, file.expanduser().resolve(), now=_now())
+    show_table("", [{"backup": str(file), "MB": round(made.size / 1e6, 1), "files": len(made.files)}], as_json=as_json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `cccm backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Also where an archive has more than the backup.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a backup back, checked before anything is changed; what stood there is kept in the folder `replaced`."""
+    project = Project.from_environment()
+    with alone(project.run_lock, "A run"):
+        found = put_back(file.expanduser().resolve(), project.data, replace_newer=replace, now=_now())
+    show_table("", [{"backup of": found.made_at, "archives": ", ".join(found.archives)}], as_json=as_json)
+    say("Run `cccm verify`, then `cccm run`: it pulls what came after the backup and builds the tables anew.")
 
 
 @forms.command("check")
@@ -228,6 +258,10 @@ def _know(sources: list[str], project: Project) -> None:
         if source not in known:
             message = f"xlsforms/sources.yml names no source '{source}'; it has {', '.join(known) or 'none'}."
             raise ConfigError(message)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _port_of(project: Project) -> int:
