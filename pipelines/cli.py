@@ -165,6 +165,7 @@ def demo_serve(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8
 @demo.command("run")
 def demo_run() -> None:
     """Send the demo's submissions to the stand-in server over HTTP, then run everything and show what came of it."""
+    from pipelines.defs.stopping import stopped_at_once  # noqa: PLC0415
     from pipelines.demo import show  # noqa: PLC0415
     from pipelines.demo.server import StandIn  # noqa: PLC0415
 
@@ -175,7 +176,7 @@ def demo_run() -> None:
     path.touch(mode=0o600)
     stand_in = StandIn(path)
     try:
-        with stand_in.serve(_port_of(project)) as url:
+        with stopped_at_once(), stand_in.serve(_port_of(project)) as url:
             with count_bar("sending as phones do") as tell:
                 show.fill(stand_in, url, project, show.assets_of(project), tell)
             _refresh("all", None, None)
@@ -226,6 +227,7 @@ def _refresh(
 ) -> None:
     from pipelines.defs.assets import day_of  # noqa: PLC0415 - Dagster takes seconds to load
     from pipelines.defs.running import Request, refresh, steps_of  # noqa: PLC0415 - Dagster takes seconds to load
+    from pipelines.defs.stopping import stopped_at_once  # noqa: PLC0415
 
     project = Project.from_environment()
     for name in tools or []:
@@ -233,7 +235,7 @@ def _refresh(
     _know(sources or [], project)
     day_of(as_of)
     request = Request(part, tuple(tools or ()), tuple(sources or ()), full, accept, as_of)
-    with step_bar(len(steps_of(project, request)), quiet=as_json) as tell:
+    with stopped_at_once(), step_bar(len(steps_of(project, request)), quiet=as_json) as tell:
         done = refresh(project, request, tell)
     show_table("", [status_of.line(outcome) for outcome in done.outcomes], as_json=as_json)
     for outcome in done.outcomes:

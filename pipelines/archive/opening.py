@@ -52,7 +52,8 @@ def opened(path: Path) -> Iterator[tuple[Connection, str]]:
     with path.open("rb") as content, connect(path) as con:  # content closes last: that would free DuckDB's lock
         con.execute(f"SET checkpoint_threshold = '{NEVER_CHECKPOINT_BY_ITSELF}'")
         state = State.of(path, mended)
-        mended = appraise(con, content, state)
+        with plain_errors(f"{path} is damaged", RESTORE):
+            mended = appraise(con, content, state)
         with plain_errors(str(head_file(path)), "run again"):
             if state.head is None:
                 write_head(path, _head_of(con, content))
@@ -186,8 +187,7 @@ def _refuse_older(con: Connection, path: Path, head: Head, n: int) -> None:
 def _changed_bytes(con: Connection, state: State) -> str:
     """What it means that the bytes are not those that the last run left, though the chain is."""
     _refuse_broken(con, state.path)
-    with plain_errors(f"{state.path} is damaged", RESTORE):
-        bad = _damaged_texts(con)
+    bad = _damaged_texts(con)
     if bad:
         raise DataError(f"{state.path} is damaged: {bad}; {RESTORE}.")
     return f"Some bytes of {state.path.name} changed where nothing is kept; every row was checked and stands."
@@ -197,9 +197,8 @@ def _refuse_broken(con: Connection, path: Path) -> None:
     """Raise DataError where the tables are not what the seals say, or what came after the last one is damaged."""
     last = last_entry(con)
     sealed = last is not None and last.what == SEAL
-    with plain_errors(f"{path} is damaged", RESTORE):
-        wrong = broken_links(con) or broken_seals(con, last_whole=sealed)
-        wrong = wrong or ("" if sealed else _damaged_texts(con, since_seal=True))
+    wrong = broken_links(con) or broken_seals(con, last_whole=sealed)
+    wrong = wrong or ("" if sealed else _damaged_texts(con, since_seal=True))
     if wrong:
         raise DataError(f"{path} was changed by something else than a run of ours: {wrong}; {RESTORE}.")
 

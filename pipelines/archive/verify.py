@@ -52,14 +52,17 @@ def verify_archive(path: Path, attachments: Path, *, processes: int = os.cpu_cou
     """Verify the archive at `path` and that the files it names lie in `attachments`; LockError while it is written."""
     found = Verified(path, Recount(), 0, ())
     try:
-        with path.open("rb") as content, connect(path, read_only=True) as con:
+        with (
+            plain_errors(f"{path} is damaged", RESTORE),
+            path.open("rb") as content,
+            connect(path, read_only=True) as con,
+        ):
             refuse_newer(path, format_of(con))
             if format_of(con) < FORMAT:
                 return replace(found, note=f"{path} is of an older format; `cccm build` brings it into ours.")
             found = _against_head(con, content, found)
-            with plain_errors(f"{path} is damaged", RESTORE):
-                found = _against_itself(con, attachments, found)
-                rows = read_value(con, "SELECT coalesce(max(rowid) + 1, 0) FROM submission")
+            found = _against_itself(con, attachments, found)
+            rows = read_value(con, "SELECT coalesce(max(rowid) + 1, 0) FROM submission")
             return _against_bytes(recount(path, rows, processes), found)
     except LockError:
         raise

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 import dagster as dg
 from sqlalchemy.exc import OperationalError
 
-from pipelines.defs.stopping import stopped_at_once
 from pipelines.errors import DiskError, LockError
 from pipelines.project import Project, prepare_dagster_home
 from pipelines.store import alive, duck
@@ -41,8 +40,7 @@ def only_writer(project: Project) -> Iterator[dg.DagsterInstance]:
         os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(project))
         with dg.DagsterInstance.get() as instance:
             _wait_for_others(instance)
-            with stopped_at_once():
-                yield instance
+            yield instance
 
 
 def _wait_for_others(instance: dg.DagsterInstance) -> None:

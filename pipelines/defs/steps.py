@@ -210,7 +210,10 @@ def _step(
 ) -> Outcome:
     """Do `build` where the fingerprint moved."""
     journal().on_progress(name, None)
-    with open_work(project.work_file) as con, plain_errors(name, "nothing of it was kept, run again"):
+    with (
+        open_work(project.work_file) as con,
+        plain_errors(name, "nothing of it was kept, run again", place=project.work_file),
+    ):
         now = wanted(con)
         if fingerprint_of(con, name) == now:
             return journal().add(Outcome(name, anew=False, warning=warning))

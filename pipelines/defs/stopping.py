@@ -20,20 +20,24 @@ SHOW_CURSOR = "\x1b[?25h"
 @contextmanager
 def stopped_at_once() -> Iterator[None]:
     """Let a signal that asks for the end of this process end it during the block, whoever else listens to it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED)
-    over = threading.Event()
-    threading.Thread(target=_wait, args=[over], daemon=True).start()
+    hears, told = os.pipe()
+    os.set_blocking(told, False)
+    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.Thread(target=_listen, args=[hears], daemon=True).start()
     try:
         yield
     finally:
-        over.set()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGTERM, handler)
+        signal.set_wakeup_fd(before)
+        os.close(told)  # which ends the thread
 
 
-def _wait(over: threading.Event) -> None:
-    """End the process when it is asked to end; the thread ends soon after the block is `over`."""
-    while not over.is_set():
-        if signal.sigtimedwait(ASKED, 0.2) is not None:
+def _listen(hears: int) -> None:
+    """End the process when it is asked to end, before its main thread has done anything about it."""
+    while numbers := os.read(hears, 64):
+        if ASKED.intersection(numbers):
             sys.stderr.write(f"{SHOW_CURSOR if sys.stderr.isatty() else ''}\nerror: {STOPPED}\n")
             sys.stderr.flush()
             os._exit(COULD_NOT_RUN)
+    os.close(hears)

@@ -109,7 +109,7 @@ def new_file(path: Path, *, storage_version: str = "", mode: int = 0o644) -> Ite
             con.execute("USE memory")
             con.execute("DETACH new_file")
         put_in_place(draft, path)
-    except (duckdb.IOException, duckdb.FatalException, OSError) as error:
+    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException, OSError) as error:
         raise plain(error, str(path), "run again; what stood there before still stands") from error
     finally:
         draft.unlink(missing_ok=True)

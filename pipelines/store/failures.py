@@ -21,31 +21,37 @@ LOCKED = "Could not set lock"
 NEWER = re.compile(r"version number \d+, but we can only read|serialization version .* is newer", re.IGNORECASE)
 """What DuckDB says of a file that a later DuckDB wrote."""
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM_TO_SPILL = "failed to offload data block"
+"""What DuckDB says where a query needs more room beside its file than the volume has."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LIMITED = (errno.EFBIG,)
 FAILING = (errno.EIO,)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
-TEXTS = {os.strerror(number): number for number in (*FULL, *FAILING, *CLOSED)}
+TEXTS = {os.strerror(number): number for number in (*FULL, *LIMITED, *FAILING, *CLOSED)}
 """How the system says what the disk refused: DuckDB passes its words on."""
 
 
 @contextmanager
-def plain_errors(where: str, remedy: str) -> Iterator[None]:
-    """Turn an error of the database or of the disk into one sentence; `where` is a file's path, or a step."""
+def plain_errors(where: str, remedy: str, *, place: Path | None = None) -> Iterator[None]:
+    """Turn an error of the database or of the disk into one sentence; `where` is a file's path, or a step that writes
+    at `place`.
+    """
     try:
         yield
     except duckdb.Error as error:
-        raise plain(error, where, remedy) from error
+        raise plain(error, where, remedy, place=place) from error
     except OSError as error:
         if error.errno not in TEXTS.values():
             raise
-        raise plain(error, where, remedy) from error
+        raise plain(error, where, remedy, place=place) from error
 
 
-def plain(error: duckdb.Error | OSError, where: str, remedy: str) -> CccmError:
+def plain(error: duckdb.Error | OSError, where: str, remedy: str, *, place: Path | None = None) -> CccmError:
     """What `error` is called here: a DiskError that names the volume, or a DataError with what is to be done."""
     refused = _refusal(error)
     if refused:
-        return DiskError(f"{where}: {_of_disk(refused, _place(error, where))}")
+        return DiskError(f"{where}: {_of_disk(refused, _place(error, place or Path(where)))}")
     if isinstance(error, duckdb.OutOfMemoryException):
         return DiskError(f"{where}: DuckDB ran out of memory or disk; free some and run again.")
     return DataError(f"{where}: {scrubbed(str(error))}; {remedy}.")
@@ -90,15 +96,17 @@ def _refusal(error: duckdb.Error | OSError) -> int:
 
 
 def _number_in(message: str) -> int:
+    if NO_ROOM_TO_SPILL in message:
+        return errno.ENOSPC
     return next((number for text, number in TEXTS.items() if text in message), 0)
 
 
-def _place(error: duckdb.Error | OSError, where: str) -> Path:
-    """The file that the disk refused: as the error names it, or else `where`."""
+def _place(error: duckdb.Error | OSError, otherwise: Path) -> Path:
+    """The file that the disk refused, where the error names it."""
     if isinstance(error, OSError):
-        return Path(str(error.filename or where))
+        return Path(str(error.filename)) if error.filename else otherwise
     named = re.search(r"""["'](/[^"']+)["']""", str(error))
-    return Path(named.group(1) if named else where)
+    return Path(named.group(1)) if named else otherwise
 
 
 def _of_disk(refused: int, place: Path) -> str:
@@ -110,6 +118,8 @@ def _of_disk(refused: int, place: Path) -> str:
             f"the volume {volume} is full ({said}, {free} MB free) and could not take {place.name}; "
             "make room and run again, what was stored before stands."
         )
+    if refused in LIMITED:
+        return f"{place.name} may not grow that far ({said}); raise the limit on the size of files and run again."
     if refused in FAILING:
         return f"the disk of the volume {volume} fails ({said}); have it checked, and run again on one that is sound."
     return f"the volume {volume} refuses to let us write {place.name} ({said}); correct its permissions and run again."

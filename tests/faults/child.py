@@ -4,13 +4,16 @@
 of kills cost no start of Python. What is tested with it stands in the test modules.
 """
 
+import ctypes
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -54,8 +57,16 @@ def archive_pages(project: Project) -> Iterable[Outcome]:
         run = archive.begin_run("kobo", "aPages", NOW)
         for start in range(first, first + 100, 20):
             run.record([page_row(number) for number in range(start, start + 20)])
+            acknowledge(start + 19)
         run.complete(NOW)
     return []
+
+
+def acknowledge(number: int) -> None:
+    """Write into the log of refuse.c, where there is one, that all up to this number is stored."""
+    disk = ctypes.CDLL(None)
+    if hasattr(disk, "refuse_mark"):
+        disk.refuse_mark(number)
 
 
 def page_row(number: int) -> Submission:
@@ -93,6 +104,23 @@ def work(root: str, data: str, parts: Iterable[str]) -> int:
     return 0
 
 
+def meet(fault: Mapping[str, Any], folder: str) -> None:
+    """Let the disk below `folder` behave as `fault` says: refuse.c must be loaded for all but a limit."""
+    if "limit" in fault:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (fault["limit"], fault["limit"]))
+    if "at" in fault:
+        disk = ctypes.CDLL(None)
+        disk.refuse_arm(folder.encode(), fault["at"], fault["errno"], fault["kinds"], fault["stays"])
+    if "log" in fault:
+        handle = os.open(fault["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        ctypes.CDLL(None).refuse_log(folder.encode(), handle)
+
+
+def calls() -> int:
+    """How many calls of the kinds asked for the disk has seen."""
+    return int(ctypes.CDLL(None).refuse_count())
+
+
 def serve() -> None:
     """Fork for each order that comes in; say the child's process id, then how it ended."""
     for line in sys.stdin:
@@ -102,7 +130,11 @@ def serve() -> None:
             handle = os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(handle, 1)
             os.dup2(handle, 2)
-            os._exit(work(order["root"], order["data"], order["parts"]))
+            meet(order["fault"], order["data"])
+            code = work(order["root"], order["data"], order["parts"])
+            if "at" in order["fault"]:
+                print(json.dumps({"calls": calls()}), flush=True)
+            os._exit(code)
         print(process, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
 

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +43,8 @@ sources:
       camps: aCamps
 """
 
+NO_FAULT: Mapping[str, object] = MappingProxyType({})
+
 Revisions = frozenset[tuple[str, int, str]]
 
 
@@ -61,22 +64,32 @@ class Ended:
 class Nursery:
     """A process that forks a child for each order."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, disk: Path | None = None) -> None:
         self._out = out
+        preload = {"LD_PRELOAD": str(disk)} if disk else {}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.child", "serve"],
             cwd=REPOSITORY,
-            env={**os.environ, "CCCM_DEMO_TOKEN": TOKEN},
+            env={**os.environ, "CCCM_DEMO_TOKEN": TOKEN, **preload},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, project: Project, parts: Sequence[str], *, sent: int = 0, after: float = 0.0) -> Ended:
-        """What a child came to that did `parts`; a signal is `sent` to it `after` seconds."""
+    def run(
+        self,
+        project: Project,
+        parts: Sequence[str],
+        *,
+        sent: int = 0,
+        after: float = 0.0,
+        fault: Mapping[str, object] = NO_FAULT,
+    ) -> Ended:
+        """What a child came to that did `parts`; a signal is `sent` to it `after` seconds, its disk has a `fault`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"root": str(project.root), "data": str(project.data), "parts": parts, "out": str(self._out)}
+        place = {"root": str(project.root), "data": str(project.data), "out": str(self._out)}
+        order = {**place, "parts": parts, "fault": dict(fault)}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         child = int(self._process.stdout.readline())
@@ -219,22 +232,24 @@ class World:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
-    """Yield a server that runs and holds a hundred submissions, and an empty data folder."""
+def world(folder: Path, disk: Path | None = None) -> Iterator[World]:
+    """Yield a server that runs and holds a hundred submissions, and an empty data folder; children have `disk`."""
     project = tiny_project(folder)
     add_form(project, TOOL, "1", QUESTIONS)
     form = read_form(project.tool(TOOL).form_file("1"), TOOL, "1")
     stand_in = StandIn(folder / "server.sqlite")
     stand_in.set_clock(datetime(2026, 11, 20, tzinfo=UTC))
     version = stand_in.deploy(ASSET, form, "<h/>")
-    nursery = Nursery(folder / "said.txt")
-    with stand_in.serve() as url:
-        (project.xlsforms / "sources.yml").write_text(SOURCES.format(url=url))
-        made = World(project, stand_in, url, form, version, nursery)
-        made.send(100)
-        yield made
-    nursery.close()
-    stand_in.close()
+    nursery = Nursery(folder / "said.txt", disk)
+    try:
+        with stand_in.serve() as url:
+            (project.xlsforms / "sources.yml").write_text(SOURCES.format(url=url))
+            made = World(project, stand_in, url, form, version, nursery)
+            made.send(100)
+            yield made
+    finally:
+        nursery.close()
+        stand_in.close()
 
 
 def _uuid(number: int) -> str:
