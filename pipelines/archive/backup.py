@@ -20,8 +20,9 @@ from pipelines.archive.archive import open_archive
 from pipelines.archive.chain import link_at
 from pipelines.archive.formats import format_of, refuse_newer
 from pipelines.archive.head import head_file, read_head, write_head
-from pipelines.archive.opening import wal_of
+from pipelines.archive.opening import sum_of, wal_of
 from pipelines.errors import DataError
+from pipelines.store.alive import lives, mine
 from pipelines.store.duck import Connection, connect, draft_of, plain_errors, put_in_place, read_value, sync_file
 
 MANIFEST = "manifest.json"
@@ -91,8 +92,10 @@ def restore(file: Path, data: Path, *, replace_newer: bool = False, now: datetim
     changed then. A kill in between is mended by restoring again.
     """
     backup = _verify(file)
-    place = data / f".restore.{os.getpid()}.new"
-    shutil.rmtree(place, ignore_errors=True)
+    for left in data.glob(".restore.*.new"):
+        if not lives(left.name.split(".")[2]):
+            shutil.rmtree(left)
+    place = data / f".restore.{mine()}.new"
     with plain_errors(str(data), "run again"):
         try:
             _unpack(file, place)
@@ -190,8 +193,12 @@ def _archive(folder: Path, tool: str) -> Path:
 
 def _stands(place: Path, data: Path, tool: str) -> bool:
     """Whether the archive that is there is the one of the backup, to the last entry."""
-    there, packed = read_head(_archive(data, tool)), read_head(_archive(place, tool))
-    return there is not None and packed is not None and not there.opened and there == packed
+    path = _archive(data, tool)
+    there, packed = read_head(path), read_head(_archive(place, tool))
+    if there is None or there != packed or not path.exists() or wal_of(path).exists():
+        return False
+    with path.open("rb") as content:
+        return sum_of(content) == there.sha256
 
 
 def _would_lose(place: Path, data: Path, tool: str) -> str:
