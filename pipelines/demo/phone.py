@@ -1,6 +1,6 @@
 """A phone that fills a form and sends it: the XML that KoboCollect would write, and the way it travels.
 
-What is answered is answers.py. Only the standard library speaks HTTP here: requests belongs to sources.
+What is answered is answers.py. Only the standard library speaks HTTP here: urllib3 belongs to sources.
 """
 
 import mimetypes

@@ -25,7 +25,11 @@ from pipelines.harmonize.ledger import (
 from pipelines.harmonize.plan import Plan
 from pipelines.project.folders import Project
 from pipelines.project.tool import Tool
-from pipelines.store.duck import Connection, literal, plain_errors, quote, read_rows, transaction
+from pipelines.store.duck import Connection, plain_errors, quote, read_rows, transaction
+from pipelines.store.pace import at_full_pace
+
+SHAPES_AT_ONCE = 8
+"""Bounds the length of one statement; the archive is read once for so many shapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,8 @@ def build_tool(con: Connection, project: Project, tool: Tool, *, as_of_run: int 
     with attached(con, project.archive_file(tool.name), as_of_run=as_of_run) as archive:
         plan = plan_of(tool, archive.form_versions())
         try:
-            with transaction(con), plain_errors(f"harmonizing {tool.name}", "nothing was changed"):
-                return _balanced(_build(con, tool, plan, archive))
+            with plain_errors(f"harmonizing {tool.name}", "nothing was changed"), at_full_pace(con), transaction(con):
+                return _balanced(_build(con, project, tool, plan, archive))
         except _UnbalancedError as unbalanced:
             return unbalanced.report
 
@@ -63,8 +67,9 @@ def balance_of(con: Connection, project: Project, tool: Tool) -> tuple[Balance, 
     """Hold the tables as they stand in `con` against the archive: the ledger's check, at any moment."""
     with attached(con, project.archive_file(tool.name)) as archive:
         plan = plan_of(tool, archive.form_versions())
-        list_members(con, plan, archive)
-        find_unbalanced(con, plan)
+        with at_full_pace(con):
+            list_members(con, plan, archive)
+            find_unbalanced(con, plan)
         return balance(con, plan)
 
 
@@ -72,7 +77,7 @@ def fingerprint(con: Connection, project: Project, tool: Tool, reference: str) -
     """A text that changes whenever a build of `tool` could come out differently."""
     with attached(con, project.archive_file(tool.name)) as archive:
         epoch = archive.epoch()
-    hashed = sha256(f"{epoch}\n{reference}\n".encode())
+    hashed = sha256(f"{epoch}\n{reference}\n{sorted(project.rounds(tool.name).items())}\n".encode())
     files = [*(tool.form_file(version) for version in tool.versions), tool.folder / "tool.yml", tool.crosswalk_file]
     for path in (*files, *_code()):
         hashed.update(path.name.encode() + b"\0" + (path.read_bytes() if path.exists() else b""))
@@ -93,21 +98,21 @@ def _balanced(report: BuildReport) -> BuildReport:
     return report
 
 
-def _build(con: Connection, tool: Tool, plan: Plan, archive: Attached) -> BuildReport:
+def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: Attached) -> BuildReport:
     check_names(con, plan)
     create(con, plan)
     _forget(con, plan)
     list_members(con, plan, archive)
-    for name in _shapes_in_use(con):
-        documents = f"""(SELECT s.* FROM {archive.current} AS s JOIN member USING (source, asset, root_id)
-                         WHERE member.shape = {literal(name)} AND s.n_answers IS NOT NULL)"""
-        land(con, plan, plan.shapes[name], tool.period, documents)
+    documents = f"(SELECT * FROM {archive.current} WHERE n_answers IS NOT NULL)"
+    used = [plan.shapes[name] for name in _shapes_in_use(con)]
+    for start in range(0, len(used), SHAPES_AT_ONCE):
+        land(con, plan, used[start : start + SHAPES_AT_ONCE], documents)
     exceptions = unbalanced = find_unbalanced(con, plan)
     if unbalanced:
         land_exceptions(con, plan, archive, knowledge_of(con, plan))
-        set_period(con, plan, tool.period, "_period IS NULL")
         mark_exceptional(con, plan)
         unbalanced = find_unbalanced(con, plan)
+    set_period(con, plan, tool.period, project.rounds(tool.name))
     lines = write_balance(con, plan)
     write_codebook(con, plan)
     rows = {table.name: _count(con, table.name) for table in plan.tables.values()}
@@ -139,6 +144,13 @@ def _count(con: Connection, table: str) -> int:
 def _code() -> list[Path]:
     """The code that decides what a build comes to: two rooms, and of others what they read answers and rules by."""
     ours = Path(__file__).parents[1]
-    others = ("archive/leaves.py", "project/crosswalk.py", "project/tool.py", "store/duck.py", "store/period.py")
+    others = (
+        "archive/leaves.py",
+        "project/crosswalk.py",
+        "project/tool.py",
+        "store/duck.py",
+        "store/pace.py",
+        "store/period.py",
+    )
     rooms = [path for room in ("harmonize", "forms") for path in sorted((ours / room).glob("*.py"))]
     return [*rooms, *(ours / name for name in others)]

@@ -40,7 +40,10 @@ OURS = {
     "_submitted_by": ("restricted", "The account that sent it"),
     "_validation_status": ("partners", "The server's validation status"),
     "_period": ("partners", "The month or round it is about"),
-    "_period_how": ("partners", "Whether the period was asked, or is the month in which it was submitted"),
+    "_period_how": (
+        "partners",
+        "Whether the period was asked, is the round of the asset, or the month in which it was submitted",
+    ),
     "_revision": ("partners", "How often it was changed on the server, counted from 1"),
     "_index": ("partners", "Position of this row within its submission"),
     "_parent_index": ("partners", "Position of the row of the outer repeat"),

@@ -5,11 +5,11 @@ digests, and those documents are landed again with care (careful.py). Names of q
 quoted identifiers and literals only.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.harmonize.kinds import KINDS, Sql
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
+from pipelines.harmonize.record import Record
 from pipelines.project.tool import Period
 from pipelines.store.duck import Connection, literal, quote
 from pipelines.store.period import period_sql
@@ -33,10 +33,10 @@ CHILD = (*KEY, ("_index", "VARCHAR"), ("_parent_index", "VARCHAR"))
 EACH = quote("/each")
 """An element of a list, in SQL that stands among columns named by questions: no question's name holds a slash."""
 
-ENVELOPE = (
-    "source, asset, root_id, server_id, form_version, submitted_at, submitted_by, validation_status, revision, "
-    "n_answers, digest"
-)
+READ = "/read"
+"""The column that says, while a shape is landed, whether its document could be decoded."""
+
+ENVELOPE = "source, asset, root_id, server_id, submitted_at, submitted_by, validation_status, revision"
 
 
 def own_columns(table: Table) -> tuple[tuple[str, str], ...]:
@@ -53,39 +53,56 @@ def create(con: Connection, plan: Plan) -> None:
         con.execute(f"CREATE OR REPLACE TABLE harmonized.{quote(table.name)} ({written})")
 
 
-def land(con: Connection, plan: Plan, shape: Shape, period: Period, documents: Sql) -> None:
-    """Land `documents` (a relation with the archive's columns) of this shape; one that is not decoded leaves no row."""
-    structure = json.dumps(_structure(shape, ""), ensure_ascii=False)
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE decoded AS
-            SELECT {ENVELOPE}, TRY(from_json(raw, {literal(structure)})) AS d FROM {documents}"""
+def shape_sql(plan: Plan) -> Sql:
+    """SQL for the name of the shape that a row of the archive has."""
+    known = " ".join(
+        f"WHEN (source, asset, form_version) = ({literal(source)}, {literal(asset)}, {literal(version)}) "
+        f"THEN {literal(shape)}"
+        for (source, asset, version), shape in plan.shape_of.items()
     )
-    con.execute("DELETE FROM decoded WHERE d IS NULL")
-    top = list(shape.direct(""))
+    named = ", ".join(literal(name) for name in plan.shapes)
+    return f"CASE {known} WHEN form_version IN ({named}) THEN form_version ELSE {literal(plan.otherwise)} END"
+
+
+def land(con: Connection, plan: Plan, shapes: Sequence[Shape], documents: Sql) -> None:
+    """Land `documents` (a relation with the archive's columns) of these shapes; one that is not decoded leaves no row.
+
+    The archive is read once for all of them, and each document is decoded once, straight into its row. The rows of its
+    repeats travel there in columns that are gone at the end: dropping a column costs nothing, while a table of decoded
+    texts costs as much as the decoding. Nor is a row left out by a condition on what was decoded, for DuckDB would
+    decode all documents once more to test it.
+    """
+    table = f"harmonized.{quote(plan.tool)}"
+    records = {f"d{number}": Record(shape, "", number) for number, shape in enumerate(shapes)}
+    decoded = ", ".join(f"{record.decoded()} AS {name}" for name, record in records.items())
+    source = f"""(SELECT {ENVELOPE}, shape, {decoded}
+                  FROM (SELECT *, {shape_sql(plan)} AS shape FROM {documents})
+                  WHERE shape IN ({", ".join(literal(shape.name) for shape in shapes)}))"""
     ours = {
         "_id": "root_id",
         "_server_id": "server_id",
         "_source": "source",
         "_asset": "asset",
-        "_form_version": literal(shape.name),
+        "_form_version": "shape",
         "_submitted_at": "submitted_at",
         "_submitted_by": "submitted_by",
         "_validation_status": "validation_status",
         "_revision": "revision",
+        READ: " OR ".join(f"{name} IS NOT NULL" for name in records),
     }
-    _insert(con, plan.tables[""], ours, top, "decoded")
-    set_period(con, plan, period, f"_form_version = {literal(shape.name)}")
-    _land_repeats(con, plan, shape, "")
-    con.execute("DROP TABLE decoded")
+    con.execute(f"ALTER TABLE {table} ADD COLUMN {quote(READ)} BOOLEAN")
+    _insert(con, plan.tables[""], ours, records, source)
+    con.execute(f"DELETE FROM {table} WHERE NOT {quote(READ)}")
+    con.execute(f"ALTER TABLE {table} DROP COLUMN {quote(READ)}")
+    for record in records.values():
+        _land_repeats(con, plan, record)
 
 
-def set_period(con: Connection, plan: Plan, period: Period, rows: Sql) -> None:
-    """Say of `rows` (a condition) what period they are about: as asked, or else when they were sent."""
+def set_period(con: Connection, plan: Plan, period: Period, rounds: Mapping[tuple[str, str], str]) -> None:
+    """Say of each record what period it is about."""
     types = dict(physical for column in plan.tables[""].columns for physical in column.physical)
-    sql = period_sql(period.question, types.get(period.question, ""), period.every)
-    con.execute(
-        f"UPDATE harmonized.{quote(plan.tool)} SET _period = {sql.period}, _period_how = {sql.how} WHERE {rows}"
-    )
+    sql = period_sql(period, types.get(period.question, ""), rounds)
+    con.execute(f"UPDATE harmonized.{quote(plan.tool)} SET _period = {sql.period}, _period_how = {sql.how}")
 
 
 def landed_as(landing: Landing, text: Sql) -> Iterator[tuple[str, Sql]]:
@@ -118,24 +135,23 @@ def _case(value: Sql, codes: Mapping[str, str]) -> Sql:
     return f"CASE {value} {branches} ELSE {value} END"
 
 
-def _structure(shape: Shape, repeat: str) -> dict[str, object]:
-    """What from_json is told to look for in one record: every answer as text, every repeat as a list."""
-    record: dict[str, object] = {landing.path: "VARCHAR" for landing in shape.direct(repeat)}
-    for inner in shape.direct_repeats(repeat):
-        structure = _structure(shape, inner)
-        if structure:
-            record[inner] = [structure]
-    return record or {"_": "VARCHAR"} if not repeat else record
+def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], records: Mapping[Sql, Record], source: Sql) -> None:
+    """Insert what `source` has decoded, with the rows of the repeats in it, which are landed next.
 
-
-def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], landings: Sequence[Landing], source: Sql) -> None:
+    `records` names, in SQL, the record of each shape; where a row is of another, it is null, and so are its answers.
+    """
     chosen: dict[str, list[Sql]] = {}
-    for landing in landings:
-        for physical, expression in landed_as(landing, f"d.{quote(landing.path)}"):
-            chosen.setdefault(physical, []).append(expression)
-    columns = [*ours, *chosen]
-    values = [*ours.values(), *(_first(expressions) for expressions in chosen.values())]
-    names = ", ".join(map(quote, columns))
+    carried: dict[str, Sql] = {}
+    for name, record in records.items():
+        for landing in record.landings():
+            for physical, expression in landed_as(landing, f"{name}.{quote(landing.path)}"):
+                chosen.setdefault(physical, []).append(expression)
+        for inner in record.inner():
+            carried[inner.carrier] = f"{name}.{quote(inner.repeat)}"
+            column = f"{quote(inner.carrier)} {inner.carrier_type}"
+            con.execute(f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {column}")
+    names = ", ".join(map(quote, [*ours, *chosen, *carried]))
+    values = [*ours.values(), *map(_first, chosen.values()), *carried.values()]
     con.execute(f"INSERT INTO harmonized.{quote(table.name)} ({names}) SELECT {', '.join(values)} FROM {source}")
 
 
@@ -144,49 +160,22 @@ def _first(expressions: Sequence[Sql]) -> Sql:
     return expressions[0] if len(expressions) == 1 else f"coalesce({', '.join(expressions)})"
 
 
-def _land_repeats(con: Connection, plan: Plan, shape: Shape, outer: str) -> None:
-    """Land the repeats directly in `outer`, whose rows are decoded, and all inside them."""
-    for repeat in shape.direct_repeats(outer):
-        if _structure(shape, repeat):
-            _land_repeat(con, plan, shape, outer, repeat)
-            _land_repeats(con, plan, shape, repeat)
-            con.execute(f"DROP TABLE {_decoded(shape, repeat)}")
-
-
-def _land_repeat(con: Connection, plan: Plan, shape: Shape, outer: str, repeat: str) -> None:
-    holder = _decoded(shape, outer)
-    index = f"{quote('_index')} || '.' || i" if outer else "CAST(i AS VARCHAR)"
-    around = quote("_index") if outer else "CAST(NULL AS VARCHAR)"
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE {_decoded(shape, repeat)} AS
-            SELECT source, asset, root_id, {index} AS _index, {around} AS _parent_index, d
-            FROM (SELECT * EXCLUDE (d), unnest(d.{quote(repeat)}) AS d,
-                         generate_subscripts(d.{quote(repeat)}, 1) AS i FROM {holder})
-            WHERE {_answered(shape, repeat, "d")}"""
-    )
-    ours = {
-        "_id": "root_id",
-        "_source": "source",
-        "_asset": "asset",
-        "_index": "_index",
-        "_parent_index": "_parent_index",
-    }
-    _insert(con, plan.tables[shape.repeats[repeat]], ours, list(shape.direct(repeat)), _decoded(shape, repeat))
-
-
-def _answered(shape: Shape, repeat: str, row: Sql) -> Sql:
-    """SQL for whether `row` of this repeat holds an answer, itself or in a repeat inside it.
-
-    A row without one is no row: nobody said anything there, and the ledger could not tell a lost one from one made up.
-    """
-    inner = [other for other in shape.direct_repeats(repeat) if _structure(shape, other)]
-    name = f"row{repeat.count('/')}"
-    said = [f"{row}.{quote(landing.path)}" for landing in shape.direct(repeat)]
-    for other in inner:
-        rows = f"list_filter({row}.{quote(other)}, lambda {name}: {_answered(shape, other, name)})"
-        said.append(f"CASE WHEN len({rows}) > 0 THEN '' END")
-    return f"coalesce({', '.join(said)}) IS NOT NULL"
-
-
-def _decoded(shape: Shape, repeat: str) -> Sql:
-    return quote(f"decoded_{shape.repeats[repeat]}") if repeat else "decoded"
+def _land_repeats(con: Connection, plan: Plan, outer: Record) -> None:
+    """Land the repeats directly in `outer`, whose rows carry theirs, and all inside them."""
+    holder = f"harmonized.{quote(plan.tables[outer.suffix].name)}"
+    for record in outer.inner():
+        carrier = quote(record.carrier)
+        rows = f"""(SELECT * FROM (SELECT _id, _source, _asset, {"_index" if outer.repeat else "NULL"} AS around,
+                                          unnest({carrier}) AS d, generate_subscripts({carrier}, 1) AS i
+                                   FROM {holder} WHERE len({carrier}) > 0)
+                    WHERE {record.answered("d")})"""
+        ours = {
+            "_id": "_id",
+            "_source": "_source",
+            "_asset": "_asset",
+            "_index": "around || '.' || i" if outer.repeat else "CAST(i AS VARCHAR)",
+            "_parent_index": "around",
+        }
+        _insert(con, plan.tables[record.suffix], ours, {"d": record}, rows)
+        con.execute(f"ALTER TABLE {holder} DROP COLUMN {carrier}")
+        _land_repeats(con, plan, record)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pipelines.archive.leaves import RS, US
 from pipelines.archive.reading import Attached
 from pipelines.harmonize.cells import WHOLE_DOCUMENT, read_exceptional
-from pipelines.harmonize.decode import text_of
+from pipelines.harmonize.decode import shape_sql, text_of
 from pipelines.harmonize.kinds import Sql
 from pipelines.harmonize.plan import Column, Plan, Shape, Table
 from pipelines.store.duck import Connection, literal, quote, read_rows
@@ -55,19 +55,10 @@ def list_members(con: Connection, plan: Plan, archive: Attached) -> None:
     """Make the temporary table `member`: each current submission with its shape, count, digest and whether
     exceptional.
     """
-    con.execute("CREATE OR REPLACE TEMP TABLE shape_of (source VARCHAR, asset VARCHAR, version VARCHAR, shape VARCHAR)")
-    for (source, asset, version), shape in plan.shape_of.items():
-        con.execute("INSERT INTO shape_of VALUES (?, ?, ?, ?)", [source, asset, version, shape])
-    named = ", ".join(literal(name) for name in plan.shapes)
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE member AS
-            SELECT s.source, s.asset, s.root_id, s.n_answers, s.digest,
-                   coalesce(shape_of.shape, CASE WHEN s.form_version IN ({named}) THEN s.form_version END,
-                            {literal(plan.otherwise)}) AS shape,
-                   false AS exceptional
-            FROM {archive.current} AS s
-            LEFT JOIN shape_of ON (s.source, s.asset, s.form_version)
-                                = (shape_of.source, shape_of.asset, shape_of.version)"""
+            SELECT source, asset, root_id, n_answers, digest, {shape_sql(plan)} AS shape, false AS exceptional
+            FROM {archive.current}"""
     )
     mark_exceptional(con, plan)
 
@@ -87,9 +78,13 @@ def find_unbalanced(con: Connection, plan: Plan) -> int:
     """Make the temporary table `unbalanced` (source, asset, root_id) and say how many submissions are in it."""
     con.execute(LANDED)
     shapes = _shapes_in_use(con, plan)
-    for shape in shapes:
-        for suffix, table in plan.tables.items():
-            con.execute(_plain_records(shape, table, shape.repeat_of(suffix)))
+    records = [
+        _plain_records(shape, table, shape.repeat_of(suffix))
+        for shape in shapes
+        for suffix, table in plan.tables.items()
+    ]
+    if records:
+        con.execute(f"INSERT INTO landed {' UNION ALL '.join(records)}")
     read_exceptional(con, plan, shapes)
     con.execute("CREATE OR REPLACE TEMP TABLE unbalanced AS " + _comparison(plan))
     return len(read_rows(con, "SELECT * FROM unbalanced"))
@@ -113,14 +108,14 @@ def _shapes_in_use(con: Connection, plan: Plan) -> list[Shape]:
 
 
 def _plain_records(shape: Shape, table: Table, repeat: str) -> Sql:
-    """SQL that adds the records of unexceptional submissions to `landed`: count over all cells, digest over the
+    """SQL for the records of unexceptional submissions, as `landed` has them: count over all cells, digest over the
     shape's.
     """
     at_home = not table.suffix or repeat
     read = {landing.path: text_of(landing) for landing in shape.direct(repeat)} if at_home else {}
     points = [landing.path for landing in shape.direct(repeat) if landing.kind == "geopoint" and landing.path in read]
     index = "_index" if table.suffix else "''"
-    start = f"_id, {literal(US + repeat + US)}, {index}, {literal(RS)}"
+    start = f"_id, {literal(US + repeat + US)}, {index}"
     count = _chain(" + ", [f"({_answered(column)})::INTEGER" for column in table.columns]) or "0"
     digest = f"CASE WHEN ({count}) > 0 THEN {_digest(start, read)} ELSE 0 END" if read else "0"
     other = "NULL"
@@ -129,11 +124,20 @@ def _plain_records(shape: Shape, table: Table, repeat: str) -> Sql:
         some = _chain(" OR ", [f"regexp_matches({read[path]}, '{WHOLE}')" for path in points])
         other = f"CASE WHEN {some} THEN {_digest(start, {**read, **brief})} END"
     return f"""
-        INSERT INTO landed
         SELECT _source, _asset, _id, {count}, {digest}, {other}
-        FROM harmonized.{quote(table.name)}
-        SEMI JOIN (SELECT source AS _source, asset AS _asset, root_id AS _id FROM member
-                   WHERE shape = {literal(shape.name)} AND NOT exceptional) AS member USING (_source, _asset, _id)"""
+        FROM harmonized.{quote(table.name)} {_of_plain_members(shape, table)}"""
+
+
+def _of_plain_members(shape: Shape, table: Table) -> Sql:
+    """SQL that keeps the rows of unexceptional submissions of this shape: which it is, a row of the tool's own table
+    says itself.
+    """
+    key = "source AS _source, asset AS _asset, root_id AS _id"
+    if not table.suffix:
+        return f"""ANTI JOIN (SELECT {key} FROM member WHERE exceptional) USING (_source, _asset, _id)
+                   WHERE _form_version = {literal(shape.name)}"""
+    return f"""SEMI JOIN (SELECT {key} FROM member WHERE shape = {literal(shape.name)} AND NOT exceptional)
+               USING (_source, _asset, _id)"""
 
 
 def _answered(column: Column) -> Sql:
@@ -148,8 +152,8 @@ def _chain(sign: str, parts: Sequence[Sql]) -> Sql:
 
 def _digest(start: Sql, read: Mapping[str, Sql]) -> Sql:
     """SQL for the digest of a record, from the text at each path; `concat` passes over what was not answered."""
-    said = ", ".join(f"{literal(path + US)} || {text} || {literal(RS)}" for path, text in read.items())
-    return f"md5_number_lower(concat({start}, {said}))"
+    said = ", ".join(f"{literal(RS + path + US)} || {text}" for path, text in read.items())
+    return f"md5_number_lower(concat({start}, {said}, {literal(RS)}))"
 
 
 LANDED = """

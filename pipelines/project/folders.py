@@ -105,6 +105,15 @@ class Project:
         file = self.xlsforms / "sources.yml"
         return read_sources(file, self._tool_names(), self.data) if file.exists() else ()
 
+    def rounds(self, tool: str) -> dict[tuple[str, str], str]:
+        """The round that each asset of `tool` is for, by (source, asset); those without one are left out."""
+        return {
+            (source.name, asset.asset): asset.round
+            for source in self.sources()
+            for asset in source.assets
+            if asset.tool == tool and asset.round
+        }
+
     def _tool_names(self) -> tuple[str, ...]:
         if not self.xlsforms.is_dir():
             raise ConfigError(

@@ -19,9 +19,9 @@ ZONE_HOURS = 3
 
 
 class Period(StrictModel):
-    """When a record is about: the answer to `question`, or the month of sending where no question says it.
+    """When a record is about: what `question` was answered, or the month of sending where no question says it.
 
-    Rounds need a question that names them: without one, months of sending stand in their place.
+    For a tool of rounds, the `round` that sources.yml gives to an asset stands before the month of sending.
     """
 
     question: str = ""

@@ -39,7 +39,7 @@ def clean_tool(
     outcome = outcome_of(con, columns, decisions) if decisions else Outcome()
     drafts = {table: _draft(con, table, outcome) for table in tables}
     write_cells(con, columns, outcome, drafts)
-    _move_periods(con, project.tool(tool), columns[tool], drafts[tool], outcome)
+    _move_periods(con, project, project.tool(tool), columns[tool], drafts[tool], outcome)
     superseded = choose_current(con, project.tool(tool), drafts[tool], columns[tool])
     con.execute("CREATE SCHEMA IF NOT EXISTS clean")
     for table in tables:
@@ -80,13 +80,15 @@ def _draft(con: Connection, table: str, outcome: Outcome) -> str:
     return name
 
 
-def _move_periods(con: Connection, tool: Tool, columns: Mapping[str, str], draft: str, outcome: Outcome) -> None:
+def _move_periods(
+    con: Connection, project: Project, tool: Tool, columns: Mapping[str, str], draft: str, outcome: Outcome
+) -> None:
     """Let the period follow the question that asks for it, in the submissions where a decision changed the answer."""
     question = tool.period.question
     changed = sorted({row.id for row, column in outcome.cells if column == question and row.table == tool.name})
     if not changed:
         return
-    sql = period_sql(question, columns[question], tool.period.every)
+    sql = period_sql(tool.period, columns[question], project.rounds(tool.name))
     con.execute(
         f"UPDATE {draft} SET _period = {sql.period}, _period_how = {sql.how} WHERE list_contains(?, _id)", [changed]
     )

@@ -1,13 +1,15 @@
-"""What period a record is about, in SQL: as one of its answers says, or else the month in which it was sent.
+"""What period a record is about, in SQL: as one of its answers says, or the round its asset was deployed for, or else
+the month in which it was sent.
 
 It stands here because two rooms ask it of the same columns: harmonize/ when an answer lands, quality/ when a decision
 has changed one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.project.tool import ZONE_HOURS
-from pipelines.store.duck import quote
+from pipelines.project.tool import ZONE_HOURS, Period
+from pipelines.store.duck import literal, quote
 
 MONTH = r"^\d{4}-(0[1-9]|1[0-2])(\D|$)"
 """How a text must begin to name a month: 2026-11, 2026-11-05."""
@@ -15,18 +17,28 @@ MONTH = r"^\d{4}-(0[1-9]|1[0-2])(\D|$)"
 
 @dataclass(frozen=True, slots=True)
 class PeriodSql:
-    """SQL expressions over a row of a tool's table: the period, and how it is known ('asked' or 'submitted')."""
+    """SQL expressions over a row of a tool's table: the period, and how it is known ('asked', 'asset', 'submitted')."""
 
     period: str
     how: str
 
 
-def period_sql(column: str, sql_type: str, every: str) -> PeriodSql:
-    """The SQL for a tool that asks its period in `column` (empty where it asks none), a month or a round as `every`."""
-    asked = _asked(quote(column), sql_type, every) if column else "CAST(NULL AS VARCHAR)"
-    sent = _month("_submitted_at", "TIMESTAMP")
-    how = f"CASE WHEN {asked} IS NOT NULL THEN 'asked' WHEN {sent} IS NOT NULL THEN 'submitted' END"
-    return PeriodSql(f"coalesce({asked}, {sent})", how)
+def period_sql(period: Period, sql_type: str, rounds: Mapping[tuple[str, str], str]) -> PeriodSql:
+    """The SQL for a tool; `sql_type` is that of the question that says the period, `rounds` are by (source, asset)."""
+    known = [("asked", _asked(quote(period.question), sql_type, period.every))] if period.question else []
+    if rounds and period.every == "round":
+        known.append(("asset", _of_asset(rounds)))
+    known.append(("submitted", _month("_submitted_at", "TIMESTAMP")))
+    how = " ".join(f"WHEN {found} IS NOT NULL THEN {literal(name)}" for name, found in known)
+    return PeriodSql(f"coalesce({', '.join(found for _, found in known)})", f"CASE {how} END")
+
+
+def _of_asset(rounds: Mapping[tuple[str, str], str]) -> str:
+    """The round that sources.yml gives to the asset of a row."""
+    cases = " ".join(
+        f"WHEN ({literal(source)}, {literal(asset)}) THEN {literal(name)}" for (source, asset), name in rounds.items()
+    )
+    return f"CASE (_source, _asset) {cases} END"
 
 
 def _asked(name: str, sql_type: str, every: str) -> str:

@@ -235,6 +235,43 @@ def test_a_round_is_what_the_question_says(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
+ROUND_OF_THE_ASSET = """
+sources:
+  kobo:
+    kind: kobo
+    url: https://kobo.example.org
+    token_env: KOBO_TOKEN
+    tools: {visit: [{asset: asset, round: 2026-2}, {asset: other, round: 2026-1}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("period", "found"),
+    [
+        ("{question: round, every: round}", [("4", "asked"), ("2026-2", "asset")]),
+        ("{every: round}", [("2026-2", "asset"), ("2026-2", "asset")]),
+        ("{every: month}", [("2026-11", "submitted"), ("2026-11", "submitted")]),
+    ],
+)
+def test_a_round_that_no_answer_says_is_that_of_the_asset(
+    period: str, found: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    project = project_of(tmp_path, {"1": form("integer round")}, tool=f"title: Visit\nperiod: {period}\n")
+    (project.xlsforms / "sources.yml").write_text(ROUND_OF_THE_ASSET)
+    archive(project, [submission("1", {"round": "4"}), submission("2", {})])
+    with built(project) as (con, _):
+        assert con.execute("SELECT _period, _period_how FROM harmonized.visit ORDER BY _id").fetchall() == found
+
+
+def test_another_round_of_an_asset_is_reason_to_build_anew(tmp_path: Path) -> None:
+    project = project_of(tmp_path, {"1": form("text camp")}, tool="title: Visit\nperiod: {every: round}\n")
+    archive(project, [submission("1", {"camp": "a"})])
+    with built(project) as (con, _):
+        before = fingerprint(con, project, project.tool(TOOL), "")
+        (project.xlsforms / "sources.yml").write_text(ROUND_OF_THE_ASSET)
+        assert fingerprint(con, project, project.tool(TOOL), "") != before
+
+
 def test_what_is_sent_in_the_first_hours_of_a_month_is_of_that_month(tmp_path: Path) -> None:
     project = project_of(tmp_path, {"1": form("text camp")})
     archive(project, [submission("1", {"camp": "a"}), submission("2", {"camp": "b"})])

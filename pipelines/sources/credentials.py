@@ -1,0 +1,44 @@
+"""What a request carries to be let in: a token for good, or a session that is opened anew when the server forgot it."""
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+
+from pipelines.errors import ConfigError
+from pipelines.project.secret import Secret
+
+Headers = Mapping[str, Secret]
+Given = str | Secret | Callable[[], Mapping[str, str | Secret]]
+"""A Kobo token, or whatever opens a session and gives its headers."""
+
+
+class Credentials:
+    """The headers that let us in; shared by threads."""
+
+    def __init__(self, given: Given, *, named: str) -> None:
+        self._named = named
+        self.renewable = callable(given)
+        self._open = given if callable(given) else lambda: {"Authorization": _token(given)}
+        self._lock = threading.Lock()
+        self._headers: Headers | None = None
+
+    def headers(self, *, refused: Headers | None = None) -> Headers:
+        """The headers of now; those of a new session where these very ones were `refused`.
+
+        A session that another thread has renewed meanwhile is taken as it is: many threads open one session, not many.
+        """
+        with self._lock:
+            if self._headers is None or self._headers is refused:
+                self._headers = {name: self._fit(value) for name, value in self._open().items()}
+            return self._headers
+
+    def _fit(self, value: str | Secret) -> Secret:
+        """`value` as a secret that a header can carry; ConfigError, without it, for one that would break the header."""
+        secret = value if isinstance(value, Secret) else Secret(value)
+        if not re.fullmatch(r"[ -~]+", secret.reveal()):
+            raise ConfigError(f"the token of source '{self._named}' holds what no header can carry: copy it again.")
+        return secret
+
+
+def _token(given: str | Secret) -> Secret:
+    return Secret(f"Token {given.reveal() if isinstance(given, Secret) else given}")
