@@ -33,6 +33,9 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "true",
 }
 
+SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
+"""Of every connection; a bar of DuckDB's own would run through ours."""
+
 
 def quote(identifier: str) -> str:
     """`identifier` as SQL writes a name: the one place where a foreign name becomes SQL."""
@@ -49,7 +52,7 @@ def connect(path: Path, *, read_only: bool = False) -> Iterator[Connection]:
     """Yield the file at `path`, open; a writer waits briefly for another one, then LockError says who holds it."""
     con = _open(path, read_only=read_only)
     try:
-        con.execute("SET TimeZone = 'UTC'")
+        con.execute(SETTINGS)
         yield con
     finally:
         con.close()
@@ -71,7 +74,7 @@ def in_memory() -> Iterator[Connection]:
     """Yield a database that rests nowhere."""
     con = duckdb.connect(":memory:", config=CONFIG)
     try:
-        con.execute("SET TimeZone = 'UTC'")
+        con.execute(SETTINGS)
         yield con
     finally:
         con.close()

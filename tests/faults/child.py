@@ -11,7 +11,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from pipelines.defs import steps
 from pipelines.defs.journal import Outcome
 from pipelines.defs.syncing import sync
 from pipelines.errors import CccmError
+from pipelines.products import write_product
 from pipelines.project import Project
 from pipelines.sources.sync import Wish
+from pipelines.store.duck import connect
 
 LOADED = pd
 """DuckDB loads it when it is first given a list, which would be half of a child's life."""
@@ -76,11 +78,20 @@ def page_row(number: int) -> Submission:
     )
 
 
+def write_products(project: Project) -> Iterable[Outcome]:
+    """Write a product as of one day and as of another, again and again."""
+    for turn in range(40):
+        with connect(project.published_file, read_only=True) as con:
+            write_product(con, project, "population_sheet", "2026-11", date(2026, 11, 19 + turn % 2), {})
+    return []
+
+
 PARTS: Mapping[str, Callable[[Project], Iterable[Outcome]]] = {
     "sync": sync_all,
     "build": build_all,
     "publish": publish_all,
     "archive": archive_pages,
+    "products": write_products,
 }
 
 
@@ -106,6 +117,8 @@ def work(root: str, data: str, parts: Iterable[str]) -> int:
 
 def meet(fault: Mapping[str, Any], folder: str) -> None:
     """Let the disk below `folder` behave as `fault` says: refuse.c must be loaded for all but a limit."""
+    if "memory" in fault:
+        resource.setrlimit(resource.RLIMIT_AS, (fault["memory"], fault["memory"]))
     if "limit" in fault:
         resource.setrlimit(resource.RLIMIT_FSIZE, (fault["limit"], fault["limit"]))
     if "at" in fault:

@@ -28,6 +28,7 @@ from pipelines.store.built import open_work
 from pipelines.store.duck import connect, new_file, read_rows
 from tests.faults.child import NOW, archive_pages, page_row
 from tests.faults.world import REPOSITORY, World, world
+from tests.flow.cluster import Cluster
 from tests.flow.tiny import tiny_project
 
 pytestmark = pytest.mark.slow
@@ -405,6 +406,31 @@ def test_no_backup_is_made_while_a_run_writes(there: World, tmp_path: Path, monk
             back_up(there.project.data, tmp_path / "monday.zip", now=NOW)
         writer.communicate(b"")
     assert not (tmp_path / "monday.zip").exists()
+
+
+def test_the_commands_verify_backup_and_restore_say_what_they_did(there: World, tmp_path: Path) -> None:
+    cluster, file = Cluster(there.project, 0), tmp_path / "monday.zip"
+    lines = cluster.answer("verify")
+    assert [(line["what"], line.get("revisions"), line.get("ledger")) for line in lines] == [
+        ("camps", 100, "balances"),
+        ("attachments", None, None),
+        ("warehouse.duckdb", None, None),
+        ("warehouse-restricted.duckdb", None, None),
+    ]
+    assert cluster.answer("backup", str(file))[0]["files"] == 4
+    there.change(1)
+    assert there.run().code == 0
+    refused = cluster.cccm("restore", str(file))
+    assert refused.code == 2
+    assert "is newer than the backup by 1 runs" in refused.err
+    done = cluster.cccm("restore", str(file), "--replace")
+    assert done.code == 0, done.err
+    assert "it pulls what came after the backup" in done.out
+    assert cluster.cccm("verify").code == 0
+    there.project.published_file.write_bytes(b"x" * 20_000)
+    spoilt = cluster.cccm("verify")
+    assert spoilt.code == 1
+    assert f"{there.project.published_file} cannot be opened as a DuckDB file" in spoilt.err.replace("\n", "")
 
 
 HEAD = """

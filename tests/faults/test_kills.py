@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.defs.stopping import STOPPED as SAID_WHEN_STOPPED
 from pipelines.defs.verifying import verify
 from pipelines.demo.server import StandIn
 from pipelines.store.duck import connect
+from tests.faults.child import STOPPED
 from tests.faults.world import ALL, REPOSITORY, World, world
 from tests.flow.cluster import TOKEN, Cluster, new_cluster
 
@@ -151,8 +153,20 @@ def test_f40_a_run_that_is_asked_to_stop_stops_and_the_next_goes_on(
     if part == "build":
         assert synced.run("sync").code == 0
     code = synced.nursery.run(synced.project, [part], sent=sent, after=0.1).code
-    assert code in {-sent, 0, 1}
+    assert code in {0, STOPPED}
     synced.must_open()
+    assert synced.run().code == 0
+    synced.must_be_healed()
+
+
+@pytest.mark.long
+def test_f40_a_run_that_runs_out_of_memory_harms_nothing(synced: World) -> None:
+    for megabytes in range(900, 2000, 100):
+        synced.change(megabytes)
+        ended = synced.nursery.run(synced.project, ALL, fault={"memory": megabytes * 1_000_000})
+        synced.must_open()
+        if ended.code == 0:
+            break
     assert synced.run().code == 0
     synced.must_be_healed()
 
@@ -178,6 +192,25 @@ def test_f40_ten_kills_through_dagster_leave_no_run_that_blocks_the_next(tmp_pat
             assert [problem for line in verify(cluster.project) for problem in line.problems] == []
             assert {tool: archived(cluster, tool) for tool in tools} == before
     stand_in.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=lambda sent: sent.name)
+def test_f40_a_command_that_is_asked_to_stop_stops_at_once_with_a_sentence(sent: signal.Signals, here: World) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "pipelines.cli", "run"]
+    environment = {**os.environ, "CCCM_PROJECT": str(here.project.root), "CCCM_DATA": str(here.project.data)}
+    environment["CCCM_DEMO_TOKEN"] = TOKEN
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+        while not here.project.work_file.exists():
+            time.sleep(0.01)
+        process.send_signal(sent)
+        said = process.communicate()[1]
+    assert process.returncode == 2
+    assert said.strip().endswith(f"error: {SAID_WHEN_STOPPED}")
+    here.must_open()
+    assert here.run().code == 0
+    here.must_be_healed()
 
 
 def kill_command(cluster: Cluster, *, after: float) -> int:
