@@ -7,15 +7,19 @@ import os
 import sys
 import tempfile
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines import status as status_of
+from pipelines.archive.backup import back_up
+from pipelines.archive.backup import restore as put_back
 from pipelines.errors import CccmError, ConfigError, DataError
 from pipelines.project import Project
 from pipelines.store.duck import connect, plain_errors, read_rows
+from pipelines.store.locks import alone
 from pipelines.terminal import complain, count_bar, say, show_table, step_bar, warn
 
 if TYPE_CHECKING:
@@ -147,6 +151,48 @@ def query(
     show_table("", rows, as_json=as_json)
 
 
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """Recompute every sum, count and digest from the archived bytes, and the ledger of what was built of them."""
+    from pipelines.defs.verifying import verify as lines_of  # noqa: PLC0415 - loads what builds the tables
+
+    lines = list(lines_of(Project.from_environment()))
+    show_table("Verified", [line.figures for line in lines], as_json=as_json)
+    for line in lines:
+        if line.note:
+            warn(line.note)
+        for problem in line.problems:
+            complain(problem)
+    if any(line.problems for line in lines):
+        raise typer.Exit(1)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The ZIP to write; an older one is replaced when this is whole.")],
+    as_json: Json = False,
+) -> None:
+    """Put all that is precious into one file: archives, decisions, files of submissions, keys."""
+    project = Project.from_environment()
+    with alone(project.run_lock, "A run"):
+        made = back_up(project.data, file.expanduser().resolve(), now=_now())
+    show_table("", [{"backup": str(file), "MB": round(made.size / 1e6, 1), "files": len(made.files)}], as_json=as_json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `cccm backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Also where an archive has more than the backup.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a backup back, checked before anything is changed; what stood there is kept in the folder `replaced`."""
+    project = Project.from_environment()
+    with alone(project.run_lock, "A run"):
+        found = put_back(file.expanduser().resolve(), project.data, replace_newer=replace, now=_now())
+    show_table("", [{"backup of": found.made_at, "archives": ", ".join(found.archives)}], as_json=as_json)
+    say("Run `cccm verify`, then `cccm run`: it pulls what came after the backup and builds the tables anew.")
+
+
 @forms.command("check")
 def forms_check(tools: Tools = None, as_json: Json = False) -> None:
     """Read every form and crosswalk: what is wrong, what is untranslated or unclassified, what awaits review."""
@@ -171,6 +217,7 @@ def demo_serve(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8
 @demo.command("run")
 def demo_run() -> None:
     """Send the demo's submissions to the stand-in server over HTTP, then run everything and show what came of it."""
+    from pipelines.defs.stopping import stopped_at_once  # noqa: PLC0415
     from pipelines.demo import show  # noqa: PLC0415
     from pipelines.demo.server import StandIn  # noqa: PLC0415
 
@@ -181,7 +228,7 @@ def demo_run() -> None:
     path.touch(mode=0o600)
     stand_in = StandIn(path)
     try:
-        with stand_in.serve(_port_of(project)) as url:
+        with stopped_at_once(), stand_in.serve(_port_of(project)) as url:
             with count_bar("sending as phones do") as tell:
                 show.fill(stand_in, url, project, show.assets_of(project), tell)
             _refresh("all", None, None)
@@ -232,6 +279,7 @@ def _refresh(
 ) -> None:
     from pipelines.defs.assets import day_of  # noqa: PLC0415 - Dagster takes seconds to load
     from pipelines.defs.running import Request, refresh, steps_of  # noqa: PLC0415 - Dagster takes seconds to load
+    from pipelines.defs.stopping import stopped_at_once  # noqa: PLC0415
 
     project = Project.from_environment()
     for name in tools or []:
@@ -239,7 +287,7 @@ def _refresh(
     _know(sources or [], project)
     day_of(as_of)
     request = Request(part, tuple(tools or ()), tuple(sources or ()), full, accept, as_of)
-    with step_bar(len(steps_of(project, request)), quiet=as_json) as tell:
+    with stopped_at_once(), step_bar(len(steps_of(project, request)), quiet=as_json) as tell:
         done = refresh(project, request, tell)
     show_table("", [status_of.line(outcome) for outcome in done.outcomes], as_json=as_json)
     for outcome in done.outcomes:
@@ -264,6 +312,10 @@ def _know(sources: list[str], project: Project) -> None:
         if source not in known:
             message = f"xlsforms/sources.yml names no source '{source}'; it has {', '.join(known) or 'none'}."
             raise ConfigError(message)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _port_of(project: Project) -> int:
