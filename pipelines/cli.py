@@ -36,6 +36,7 @@ Tools = Annotated[list[str] | None, typer.Argument(help="Tools to do; all where 
 Sources = Annotated[list[str] | None, typer.Option("--source", help="Only this source (may be given again).")]
 Full = Annotated[bool, typer.Option("--full", help="Read every submission again.")]
 Accept = Annotated[bool, typer.Option("--accept-deletions", help="Believe that what is gone was really deleted.")]
+File = Annotated[Path | None, typer.Option("--file", help="Take this export file into the source's folder first.")]
 AsOf = Annotated[str, typer.Option("--as-of", help="Build as of this day (YYYY-MM-DD).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -46,9 +47,14 @@ def sync(
     source: Sources = None,
     full: Full = False,
     accept_deletions: Accept = False,
+    file: File = None,
     as_json: Json = False,
 ) -> None:
     """Pull what is new or different from the servers, and archive it."""
+    if file:
+        from pipelines.defs.bringing import bring  # noqa: PLC0415 - as below
+
+        tools = [bring(Project.from_environment(), source or [], file, tools or [])]
     _refresh("sync", tools, source, full=full, accept=accept_deletions, as_json=as_json)
 
 
@@ -106,6 +112,22 @@ def _rights_line(source: str, rights: "Rights") -> dict[str, object]:
         "lets us in": "no" if rights.error else "yes",
         "beyond reading": ", ".join(rights.beyond),
     }
+
+
+@app.command()
+def unmapped(tools: Tools = None, as_json: Json = False) -> None:
+    """Columns and texts of export files that no layout says, each with the line that would map it."""
+    project = Project.from_environment()
+    names = [project.tool(name).name for name in tools or []] or [tool.name for tool in project.tools()]
+    with connect(project.work_file, read_only=True) as con, plain_errors(str(project.work_file), "run `cccm build`"):
+        rows = read_rows(con, UNMAPPED, [names])
+    show_table("Unmapped", rows, as_json=as_json)
+
+
+UNMAPPED = """
+SELECT tool, layout, path AS "column", text, answers, line FROM ledger.unmapped
+WHERE tool IN (SELECT unnest(?::VARCHAR[])) ORDER BY tool, layout, path, answers DESC, text
+"""
 
 
 @app.command()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from pipelines.archive.attachments import Wanted, awaited, note_stored, note_tried, wanted_files
 from pipelines.archive.known import standing_rows
+from pipelines.archive.outline import Outline, Outlines, outlines_in
+from pipelines.archive.probe import Probe, keep_probe, last_probe
 from pipelines.archive.record import Prepared, layers, prepared, record, roots_of
 from pipelines.archive.schema import STORAGE_VERSION, TABLES
 from pipelines.archive.submission import AttachedFile, Counts, Known, Standing, Submission
@@ -83,6 +85,16 @@ class Archive:
         sql = "SELECT content FROM form_version WHERE source = ? AND asset = ? ORDER BY version"
         return tuple(row[0] for row in self._con.execute(sql, [source, asset]).fetchall())
 
+    def last_probe(self, source: str, asset: str) -> Probe | None:
+        """What the last complete sync of this asset left for the next one; None where there was none."""
+        return last_probe(self._con, source, asset)
+
+    def example(self, source: str, asset: str, form_version: str) -> tuple[str, str] | None:
+        """(root id, raw) of the first current submission of this asset and version; None where there is none."""
+        sql = """SELECT root_id, raw FROM submission
+                 WHERE source = ? AND asset = ? AND form_version = ? AND gone_run IS NULL ORDER BY root_id LIMIT 1"""
+        return self._con.execute(sql, [source, asset, form_version]).fetchone()
+
     def form_versions(self, source: str, asset: str) -> frozenset[str]:
         """The server's form versions whose content is archived."""
         sql = "SELECT version FROM form_version WHERE source = ? AND asset = ?"
@@ -105,16 +117,24 @@ class Run:
     asset: str
     counts: Counts = Counts()  # noqa: RUF009 - a value
     _roots: set[str] | None = None  # every root id of the asset, once something was recorded
+    _outlines: Outlines | None = None
+
+    @property
+    def outlines(self) -> Outlines:
+        """The outlines of the form versions that are archived now."""
+        self._outlines = self._outlines or outlines_in(self._con)
+        return self._outlines
 
     def keep_form_version(self, version: str, content: str) -> None:
         """Keep the `content` of a form version as the server sent it."""
         row = [self.source, self.asset, version, content, self.number]
         with transaction(self._con):
             self._con.execute("INSERT INTO form_version VALUES (?, ?, ?, ?, ?)", row)
+        self._outlines = None
 
     def record(self, submissions: Sequence[Submission]) -> Counts:
         """Archive what is new or different among `submissions`; what stands unchanged adds no revision."""
-        return self.record_prepared([prepared(submission) for submission in submissions])
+        return self.record_prepared([prepared(one, self._outline(one)) for one in submissions])
 
     def record_prepared(self, page: Sequence[Prepared]) -> Counts:
         """The same, of submissions that other threads have prepared."""
@@ -173,10 +193,17 @@ class Run:
             sql = "UPDATE sync_run SET complete = true, server_time = ?, error_class = ? WHERE run = ?"
             self._con.execute(sql, [server_time, "data" if doubted else None, self.number])
 
+    def keep_probe(self, probe: Probe) -> None:
+        """Leave `probe` for the next sync of this asset."""
+        keep_probe(self._con, self.source, self.asset, probe)
+
     def fail(self, error_class: str) -> None:
         """Say why this run did not complete; what it archived so far stays."""
         with transaction(self._con):
             self._con.execute("UPDATE sync_run SET error_class = ? WHERE run = ?", [error_class, self.number])
+
+    def _outline(self, sent: Submission) -> Outline:
+        return self.outlines.of(self.source, self.asset, sent.form_version, sent.raw_kind)
 
     def _add(self, counts: Counts) -> None:
         self.counts += counts

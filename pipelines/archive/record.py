@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.archive.attachments import known_files, list_files, note_taken_out
 from pipelines.archive.leaves import count_and_digest
+from pipelines.archive.outline import NO_OUTLINE, Outline
 from pipelines.archive.submission import Submission, files_text
 from pipelines.store.duck import Connection
 
@@ -45,11 +46,12 @@ class Event:
     changed: str | None = None
 
 
-def prepared(submission: Submission) -> Prepared:
+def prepared(submission: Submission, outline: Outline = NO_OUTLINE) -> Prepared:
     """`submission` with all that can be said of it without the archive; any thread may do it."""
     digest = sha256(submission.raw.encode("utf-8", "surrogatepass")).hexdigest()
     try:
-        return Prepared(submission, digest, *count_and_digest(submission.root_id, submission.raw, submission.raw_kind))
+        counted = count_and_digest(submission.root_id, submission.raw, submission.raw_kind, outline)
+        return Prepared(submission, digest, *counted)
     except (ValueError, RecursionError):
         return Prepared(submission, digest, None, None)
 
@@ -129,7 +131,12 @@ def _events(
 
 
 def _differs(one: Prepared, before: tuple[Any, ...] | None) -> bool:
-    return before is not None and before[1] and before[2] != one.sha256
+    if before is None or not before[1]:
+        return False
+    now = one.submission
+    if now.raw_kind.startswith("odk_") and one.digest is not None:  # whose envelope differs with the way it was fetched
+        return before[3:] != (one.digest, now.instance_id, now.form_version, now.validation_status)
+    return bool(before[2] != one.sha256)
 
 
 def _undisputed(before: tuple[Any, ...] | None) -> Event:
@@ -142,13 +149,13 @@ def _undisputed(before: tuple[Any, ...] | None) -> Event:
 
 def _event(one: Prepared, before: tuple[Any, ...], raw: str, files: str) -> Event:
     """What happened to a submission whose document is another than the one that stands."""
-    last, _, _, digest, instance_id, form_version = before
+    last, _, _, digest, instance_id, form_version, status = before
     now = one.submission
     sent_anew = now.instance_id != instance_id or one.digest is None or one.digest != digest
     found = {
         "answers": sent_anew,
         "version": now.form_version != form_version,
-        "status": status_text(now.raw) != status_text(raw),
+        "status": status_text(now.raw) != status_text(raw) or now.validation_status != status,
         "attachments": files_text(now.files) != files,
     }
     changed = [name for name, differs in found.items() if differs]
@@ -196,7 +203,7 @@ def _arrival(one: Prepared) -> tuple[float, str]:
 BEFORE = """
 SELECT root_id, max(revision), bool_or(gone_run IS NULL), max(raw_sha256) FILTER (gone_run IS NULL),
        max(digest) FILTER (gone_run IS NULL), max(instance_id) FILTER (gone_run IS NULL),
-       max(form_version) FILTER (gone_run IS NULL)
+       max(form_version) FILTER (gone_run IS NULL), max(validation_status) FILTER (gone_run IS NULL)
 FROM submission WHERE source = ? AND asset = ? AND root_id IN (SELECT unnest(?::VARCHAR[]))
 GROUP BY root_id
 """

@@ -7,7 +7,7 @@ inbox of export files, the file of a token) is looked for in the data folder, wh
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from pipelines.project.yaml_file import StrictModel, read_yaml
 
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 SourceKind = Literal["kobo", "odk_central", "export_file"]
@@ -30,6 +31,9 @@ NEEDED = {
     "export_file": ("folder",),
 }
 """The keys without which a source of each kind cannot be asked."""
+
+SECRETS = {"kobo": ("token",), "odk_central": ("email", "password"), "export_file": ()}
+"""What lets us in at a source of each kind: each is named by `<it>_env`, or by `<it>_file`."""
 
 PARALLEL = 4
 """As many requests at a time as are polite where nothing else is said."""
@@ -68,6 +72,7 @@ class Source:
     folder: Path | None = None
     parallel: int = PARALLEL
     guard: Guard = Guard()  # noqa: RUF009 - a value
+    reference: Mapping[str, str] = field(default_factory=dict)
     assets: tuple[SourceAsset, ...] = ()
 
     def token(self, environ: Mapping[str, str] = os.environ) -> Secret:
@@ -125,6 +130,7 @@ class SourceEntry(StrictModel):
     folder: str = ""
     parallel: int = Field(default=PARALLEL, ge=1, le=16)
     guard: Guard = Guard()
+    reference: dict[str, str] = Field(default_factory=dict)
     tools: dict[str, tuple[AssetEntry, ...]] = Field(default_factory=dict)
 
     @field_validator("tools", mode="before")
@@ -162,6 +168,14 @@ class SourceEntry(StrictModel):
             raise ValueError("http would send the token in clear: write https")
         return url.rstrip("/")
 
+    @field_validator("reference")
+    @classmethod
+    def _tables(cls, lists: dict[str, str]) -> dict[str, str]:
+        for table in lists:
+            if not TABLE_NAME.fullmatch(table):
+                raise ValueError(f"{table!r} is no name of a table: write small letters, digits and _ only")
+        return lists
+
     @field_validator("media_hosts")
     @classmethod
     def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -180,6 +194,8 @@ class SourceEntry(StrictModel):
                 raise ValueError(
                     f"a source of kind {self.kind} needs the key '{secret}_env' or '{secret}_file': add it"
                 )
+        if self.reference and self.kind != "odk_central":
+            raise ValueError("only a source of kind odk_central keeps lists (entities): take 'reference' out")
         for tool, entries in self.tools.items():
             names = [entry.asset or entry.layout for entry in entries]
             if len(names) != len(set(names)):
@@ -221,6 +237,7 @@ def _source(name: str, entry: SourceEntry, data: Path) -> Source:
         folder=_path(entry.folder, data),
         parallel=entry.parallel,
         guard=entry.guard,
+        reference=entry.reference,
         assets=assets,
     )
 

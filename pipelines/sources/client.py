@@ -32,6 +32,9 @@ Params = Mapping[str, str] | None
 
 JSON = "application/json"
 
+LIMITS = Limits()
+"""What a request may cost where nobody says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -65,7 +68,7 @@ class Client:
         *,
         named: str,
         retry: bool = True,
-        limits: Limits = Limits(),  # noqa: B008 - a value
+        limits: Limits | None = None,
         media_hosts: Collection[str] = (),
         ca_file: Path | None = None,
     ) -> None:
@@ -73,6 +76,7 @@ class Client:
         request, and again when the server has refused what it gave (401), once for each request.
         """
         self._origin = origin_of(url, where=f"xlsforms/sources.yml, source '{named}'")
+        limits = limits or LIMITS
         self._limits = limits if retry else replace(limits, attempts=1)
         self._patience = Patience(self._limits)
         self._exchange = Exchange(

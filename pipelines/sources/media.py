@@ -7,7 +7,7 @@ calls it only as far as it is a plain word.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from mimetypes import guess_type
 from pathlib import Path
@@ -26,6 +26,9 @@ AT_ONCE = 50
 IN_VAIN = 20
 """After how many failures in a row the server is left alone until the next run."""
 
+Place = Callable[[str, Wanted], str]
+"""(asset, file) -> the path of the file on the server."""
+
 PAGES = ("text/html", "application/xhtml+xml", "application/json")
 """What a server sends instead of a file when it has something to say."""
 
@@ -38,15 +41,29 @@ class Fetched:
     failed: Mapping[str, int] = field(default_factory=dict)
 
 
-def fetch_files(run: Run, client: Client, wanted: Sequence[Wanted], store: Path, *, parallel: int) -> Fetched:
-    """Fetch `wanted` into `store`; one that fails holds back no other. DiskError where they cannot be written."""
+def place_on_kobo(asset: str, file: Wanted) -> str:
+    """The path of a file on a Kobo server; DataError where its uid is no plain word."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,200}", file.uid):
+        raise DataError("The server names a file in a way that is no name; ask its administrator.")
+    return f"/api/v2/assets/{asset}/data/{file.server_id}/attachments/{file.uid}/"
+
+
+def fetch_files(
+    run: Run, client: Client, wanted: Sequence[Wanted], store: Path, *, parallel: int, place: Place = place_on_kobo
+) -> Fetched:
+    """Fetch `wanted`, each from its `place`, into `store`; one that fails holds back no other. DiskError where they
+    cannot be written.
+    """
     failed: Counter[str] = Counter()
     stored = in_vain = 0
     batch = _Batch(run)
     if wanted:
         _prepare(store)
     answers = read_parts(
-        wanted, lambda file: _fetched(client, run.asset, file, store), lambda *_: (), parallel=parallel
+        wanted,
+        lambda file: _fetched(client, lambda: place(run.asset, file), file, store),
+        lambda *_: (),
+        parallel=parallel,
     )
     for file, came in answers:
         if isinstance(came, CccmError):
@@ -89,14 +106,11 @@ def _prepare(store: Path) -> None:
         raise _disk(store, error) from error
 
 
-def _fetched(client: Client, asset: str, file: Wanted, store: Path) -> str | CccmError:
+def _fetched(client: Client, where: Callable[[], str], file: Wanted, store: Path) -> str | CccmError:
     """The hash under which `file` rests in `store`; or why it does not."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,200}", file.uid):
-        return DataError("The server names a file in a way that is no name; ask its administrator.")
     draft = store / f".{uuid4().hex}.part"
     try:
-        where = f"/api/v2/assets/{asset}/data/{file.server_id}/attachments/{file.uid}/"
-        came = client.download(where, draft, media=True)
+        came = client.download(where(), draft, media=True)
         problem = _problem(file, draft, came.size, came.content_type)
         if problem:
             return DataError(problem)

@@ -32,7 +32,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, where: str) ->
             f"{where} refused the token or password ({status}); set it anew (Account Settings > Security in Kobo)."
         )
     if status == 404:
-        return NotThere(f"{where} is not there, or not shared with our account (404); check its name in sources.yml.")
+        return NotThere(f"{where} is not there, or not shared with our account (404); check the asset's uid.")
     if status in BUSY:
         return _waiting(Unreached(f"{where} is too busy to answer ({status}); try again later."), headers)
     if status in UNWELL or _kobo_ran_out_of_time(status, body):

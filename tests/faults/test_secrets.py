@@ -150,7 +150,7 @@ def failed(
         )
         (folder / "errors").mkdir()
         patch.setattr(tempfile, "tempdir", str(folder / "errors"))
-        patch.setitem(Client.__init__.__kwdefaults__, "limits", QUICK)
+        patch.setattr("pipelines.sources.client.LIMITS", QUICK)
         cluster = Cluster(project, hostile.port)
         done = []
         for name in request.param:

@@ -42,6 +42,7 @@ QUICK = Limits(
     first_wait=0.001,
     longest_wait=0.001,
     longest_asked_wait=0.01,
+    attempts=4,
 )
 """Limits under which no fault takes long."""
 

@@ -1,7 +1,7 @@
 """Wherever a server wants to send us, what is asked next is a path on our own server, or nothing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError, ServerError
@@ -70,6 +70,7 @@ def test_a_server_below_a_path_is_asked_below_it() -> None:
         below.path_of("https://host.example.org/kobold/api/")
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(), st.sampled_from(["", "https://", "//", "/", "https://kobo.example.org", "https://kobo.example.org/"]))
 def test_k10_whatever_a_server_writes_is_a_path_of_ours_or_refused(written: str, before: str) -> None:
     try:

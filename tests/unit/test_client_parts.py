@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.sources.parts import decoded, depth, members
@@ -23,6 +23,7 @@ class Page(msgspec.Struct):
     results: list[msgspec.Raw]
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(), VALUES), st.booleans(), st.sampled_from([None, 1]))
 def test_an_object_comes_apart_into_what_it_was_made_of(
     said: dict[str, object], ascii_only: bool, indent: int | None
@@ -32,12 +33,14 @@ def test_an_object_comes_apart_into_what_it_was_made_of(
     assert list(dict(members(text))) == list(said)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(VALUES), st.booleans())
 def test_a_list_comes_apart_into_its_rows(said: list[object], ascii_only: bool) -> None:
     text = json.dumps(said, ensure_ascii=ascii_only).encode()
     assert [json.loads(value) for _, value in members(text)] == said
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(), VALUES, min_size=1), st.data())
 def test_a_document_cut_anywhere_is_never_taken_for_a_whole_one(said: dict[str, object], data: st.DataObject) -> None:
     text = json.dumps(said).encode()

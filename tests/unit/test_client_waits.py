@@ -78,7 +78,7 @@ def test_waits_are_drawn_anew_and_grow_to_a_bound() -> None:
         clock = Clock()
         assert failing(clock, None) == 6
         drawn.append(clock.waits)
-    bounds = [0.5, 1, 2, 4, 8]
+    bounds = [0.3, 0.6, 1.2, 2.4, 4.8]
     columns = list(zip(*drawn, strict=True))
     assert all(0 <= wait <= bound for waits, bound in zip(columns, bounds, strict=True) for wait in waits)
     assert all(max(waits) - min(waits) > bound / 2 for waits, bound in zip(columns, bounds, strict=True))

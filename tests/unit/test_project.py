@@ -250,7 +250,7 @@ class TestSources:
                 "sources:\n  kobo:\n    kind: kobo\n    token: 4f0c\n    url: https://k.example.org\n",
                 "sources.yml, line 4: unknown key 'token': did you mean 'token_env'? Known here: ca_file, "
                 "email_env, email_file, folder, guard, kind, media_hosts, parallel, password_env, password_file, "
-                "project, token_env, token_file, tools, url.",
+                "project, reference, token_env, token_file, tools, url.",
             ),
         ],
     )
