@@ -47,7 +47,7 @@ def main(words: Sequence[str]) -> None:
 def _given(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.kobo")
     parser.add_argument("--size", type=int, default=100_000)
-    parser.add_argument("--tool", choices=TOOLS, default="fsmt", help="whose form is filled")
+    parser.add_argument("--tool", choices=TOOLS, default="population", help="whose form is filled")
     parser.add_argument("--latency", type=float, default=0.3)
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--serve", action="store_true")
