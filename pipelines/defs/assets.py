@@ -37,8 +37,8 @@ class Asked(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Write down which process this run is, so that the writer's slot of one that was killed can be given back."""
-        if context.run_id and context.instance:
-            context.instance.add_run_tags(context.run_id, mine())
+        if context.run and context.instance:
+            context.instance.add_run_tags(context.run.run_id, mine())
 
     def wants(self, tool: str, source: str) -> bool:
         """Whether this source of this tool is to be synced."""

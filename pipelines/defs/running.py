@@ -3,7 +3,7 @@
 The terminal and Dagster thus run the same assets; how it is shown there is cli.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -76,13 +76,21 @@ def refresh(project: Project, request: Request, on_progress: Callable[[str, int 
         return Refresh(
             result.run_id,
             tuple(journal.outcomes),
-            tuple(_why(event) for event in result.all_events if event.is_step_failure),
+            tuple(_failures(result)),
             tuple(
                 f"{check.asset_key.to_user_string()}: {check.check_name}"
                 for check in result.get_asset_check_evaluations()
                 if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
             ),
         )
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    """A sentence for each step that failed, or for the run where it failed before any step."""
+    steps = [event for event in result.all_events if event.is_step_failure]
+    yield from map(_why, steps)
+    if not steps and not result.success:
+        yield f"The run failed before its first step; its page in the Dagster UI ({result.run_id[:8]}) says why."
 
 
 def _why(event: dg.DagsterEvent) -> str:
