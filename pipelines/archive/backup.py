@@ -1,4 +1,5 @@
-"""Put all that is precious into one file, and put it back: archives with their heads, files of submissions, keys.
+"""Put all that is precious into one file, and put it back: archives with their heads, files of submissions,
+lists kept on servers, keys.
 
 What is derived is not in it: the next build makes that anew. Nor is any token: those stay where they were put. A backup
 is a ZIP that any program opens; `manifest.json` in it names every file with its sum.
@@ -26,10 +27,10 @@ from pipelines.store.alive import lives, mine
 from pipelines.store.duck import Connection, connect, draft_of, plain_errors, put_in_place, read_value, sync_file
 
 MANIFEST = "manifest.json"
-PRECIOUS = ("archive/*.duckdb", "heads/*.head", "attachments/**/*", "*.key")
+PRECIOUS = ("archive/*.duckdb", "heads/*.head", "attachments/**/*", "reference/**/*", "*.key")
 """What of the data folder goes into a backup."""
 
-FOLDERS = ("archive", "heads", "attachments")
+FOLDERS = ("archive", "heads", "attachments", "reference")
 
 PIECE = 1 << 20
 

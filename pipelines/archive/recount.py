@@ -11,9 +11,11 @@ from hashlib import sha256
 from itertools import starmap
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 from pipelines.archive.leaves import count_and_digest
-from pipelines.store.duck import connect, plain_errors
+from pipelines.archive.outline import Outlines, outlines_in
+from pipelines.store.duck import Connection, connect, plain_errors
 
 ROWS_OF_A_STRETCH = 4000
 ROWS_AT_A_TIME = 500
@@ -21,7 +23,7 @@ SHOWN = 5
 """How many wrong documents are named."""
 
 STRETCH = """
-SELECT root_id, revision, encode(raw), raw_kind, raw_sha256, n_answers, digest
+SELECT source, asset, form_version, root_id, revision, encode(raw), raw_kind, raw_sha256, n_answers, digest
 FROM submission WHERE rowid BETWEEN ? AND ?
 """
 
@@ -54,36 +56,51 @@ def recount(path: Path, rows: int, processes: int) -> Recount:
 def recount_stretch(path: Path, first: int, last: int) -> Recount:
     """Count the documents in the rows `first` to `last` again."""
     total = Recount()
-    with plain_errors(f"{path} is damaged", "put back the last backup with `cccm restore FILE`"):
-        for page in _pages(path, first, last):
-            total = sum(starmap(_one, page), total)
+    damaged = plain_errors(f"{path} is damaged", "put back the last backup with `cccm restore FILE`")
+    with damaged, connect(path, read_only=True) as con:
+        con.execute("SET threads = 1")
+        outlines = outlines_in(con)
+        for page in _pages(con, first, last):
+            total = sum((_one(document, outlines) for document in page), total)
     return total
 
 
-def _pages(path: Path, first: int, last: int) -> Iterator[list[tuple[str, int, bytes, str, str, int, int]]]:
-    with connect(path, read_only=True) as con:
-        con.execute("SET threads = 1")
-        cursor = con.execute(STRETCH, [first, last])
-        while page := cursor.fetchmany(ROWS_AT_A_TIME):
-            yield page
+class _Document(NamedTuple):
+    """One row of STRETCH."""
+
+    source: str
+    asset: str
+    form_version: str
+    root_id: str
+    revision: int
+    raw: bytes
+    raw_kind: str
+    raw_sha256: str
+    n_answers: int | None
+    digest: int | None
 
 
-def _one(  # one row of STRETCH
-    root_id: str, revision: int, raw: bytes, raw_kind: str, raw_sha256: str, n_answers: int | None, digest: int | None
-) -> Recount:
-    counted = _counted(root_id, raw, raw_kind)
+def _pages(con: Connection, first: int, last: int) -> Iterator[list[_Document]]:
+    cursor = con.execute(STRETCH, [first, last])
+    while page := cursor.fetchmany(ROWS_AT_A_TIME):
+        yield list(starmap(_Document, page))
+
+
+def _one(document: _Document, outlines: Outlines) -> Recount:
+    counted = _counted(document, outlines)
     wrong = ""
-    if sha256(raw).hexdigest() != raw_sha256:
+    if sha256(document.raw).hexdigest() != document.raw_sha256:
         wrong = "its bytes are not those that were archived"
-    elif counted != (n_answers, digest):
+    elif counted != (document.n_answers, document.digest):
         wrong = "its answers do not come to what was counted"
-    named = (f"submission {root_id}, revision {revision}: {wrong}",) if wrong else ()
-    return Recount(1, len(raw), counted[0] or 0, int(counted[0] is None), named)
+    named = (f"submission {document.root_id}, revision {document.revision}: {wrong}",) if wrong else ()
+    return Recount(1, len(document.raw), counted[0] or 0, int(counted[0] is None), named)
 
 
-def _counted(root_id: str, raw: bytes, raw_kind: str) -> tuple[int | None, int | None]:
+def _counted(document: _Document, outlines: Outlines) -> tuple[int | None, int | None]:
     """How many answers, and their digest; (None, None) for a document that cannot be read, as when it was archived."""
+    outline = outlines.of(document.source, document.asset, document.form_version, document.raw_kind)
     try:
-        return count_and_digest(root_id, raw.decode(), raw_kind)
+        return count_and_digest(document.root_id, document.raw.decode(), document.raw_kind, outline)
     except (ValueError, RecursionError):
         return None, None

@@ -7,6 +7,7 @@ of them.
 `submission.changed` is what a revision changed against the one before: some of `answers`, `version`, `status` and
 `attachments`, joined by commas; `returned` for a row that came back, null for a first revision.
 `attachment.uid` is the server's own name of a file, null where an answer names one that the server does not have.
+`probe` is what the last complete sync leaves for the next one (probe.py); archives made before it have none.
 """
 
 STORAGE_VERSION = "v1.2.0"
@@ -37,6 +38,10 @@ CREATE TABLE sync_run (
     returned INTEGER NOT NULL, status_changed INTEGER NOT NULL,
     complete BOOLEAN NOT NULL, error_class VARCHAR,
     attachments_stored INTEGER, attachments_awaited INTEGER, server_count INTEGER, permission VARCHAR, requests INTEGER
+);
+CREATE TABLE probe (
+    source VARCHAR NOT NULL, asset VARCHAR NOT NULL, etag VARCHAR NOT NULL, form VARCHAR NOT NULL,
+    server_time TIMESTAMP NOT NULL
 );
 CREATE TABLE decision (
     n INTEGER NOT NULL, _id VARCHAR NOT NULL, _index VARCHAR, content_key VARCHAR, question VARCHAR,

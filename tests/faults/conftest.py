@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.little_world import Nursery, World, world
+from tests.faults.nursery import Nursery, World, world
 
 SOURCE = Path(__file__).with_name("refuse.c")
 

@@ -23,7 +23,7 @@ from pipelines.store.built import open_work
 from pipelines.store.duck import connect, new_file, read_value
 from pipelines.store.publish import read_whole
 from tests.faults.child import NOW, archive_pages, page_row
-from tests.faults.little_world import REPOSITORY
+from tests.faults.nursery import REPOSITORY
 from tests.flow.tiny import tiny_project
 
 pytestmark = pytest.mark.slow

@@ -27,7 +27,7 @@ from pipelines.store import duck
 from pipelines.store.built import open_work
 from pipelines.store.duck import connect, new_file, read_rows
 from tests.faults.child import NOW, archive_pages, page_row
-from tests.faults.little_world import REPOSITORY, World
+from tests.faults.nursery import REPOSITORY, World
 from tests.flow.cluster import Cluster
 from tests.flow.tiny import tiny_project
 

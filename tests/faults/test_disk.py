@@ -13,7 +13,7 @@ import pytest
 from pipelines.errors import DataError, DiskError
 from pipelines.store.duck import connect, new_file
 from pipelines.store.failures import volume_of, why_not_open
-from tests.faults.little_world import ALL, Nursery, World
+from tests.faults.nursery import ALL, Nursery, World
 from tests.faults.power import images, operations
 from tests.flow.tiny import tiny_project
 

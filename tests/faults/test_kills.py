@@ -16,7 +16,7 @@ from pipelines.defs.stopping import STOPPED as SAID_WHEN_STOPPED
 from pipelines.defs.verifying import verify
 from pipelines.demo.server import StandIn
 from pipelines.store.duck import connect
-from tests.faults.little_world import ALL, REPOSITORY, World
+from tests.faults.nursery import ALL, REPOSITORY, World
 from tests.flow.cluster import TOKEN, Cluster, new_cluster
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from pipelines.products import write_product
 from pipelines.project import Project
 from pipelines.store.duck import connect
 from pipelines.store.publish import publish
-from tests.faults.little_world import Nursery
+from tests.faults.nursery import Nursery
 from tests.faults.test_disk import FULL
 from tests.flow.cluster import new_cluster
 from tests.flow.tiny import tiny_project

@@ -20,7 +20,7 @@ from pipelines.store.duck import connect, draft_of, new_file
 from pipelines.store.locks import alone
 from pipelines.store.publish import publish
 from tests.faults.child import NOW
-from tests.faults.little_world import REPOSITORY, Nursery
+from tests.faults.nursery import REPOSITORY, Nursery
 from tests.flow.tiny import tiny_project
 
 pytestmark = pytest.mark.slow
