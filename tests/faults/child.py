@@ -8,7 +8,6 @@ import ctypes
 import json
 import os
 import resource
-import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
@@ -20,6 +19,7 @@ import pandas as pd
 from pipelines.archive.archive import Submission, open_archive
 from pipelines.defs import steps
 from pipelines.defs.journal import Outcome
+from pipelines.defs.stopping import stopped_at_once
 from pipelines.defs.syncing import sync
 from pipelines.errors import CccmError
 from pipelines.products import write_product
@@ -30,7 +30,6 @@ from pipelines.store.duck import connect
 LOADED = pd
 """DuckDB loads it when it is first given a list, which would be half of a child's life."""
 
-STOPPED = 2
 REFUSED = 3
 """The exit code where an error of ours was the end; it is in what was printed."""
 
@@ -98,14 +97,11 @@ PARTS: Mapping[str, Callable[[Project], Iterable[Outcome]]] = {
 def work(root: str, data: str, parts: Iterable[str]) -> int:
     """Do `parts`; print each outcome as a line of JSON; the exit code."""
     project = Project(Path(root), Path(data))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the command has it
     for part in parts:
         try:
             outcomes = list(PARTS[part](project))
         except CccmError as error:
             outcomes = [Outcome(part, anew=False, error=error)]
-        except KeyboardInterrupt:
-            return STOPPED
         for outcome in outcomes:
             said = {"step": outcome.step, "warning": outcome.warning, "figures": outcome.figures}
             failed = {"class": outcome.error.error_class, "error": str(outcome.error)} if outcome.error else {}
@@ -144,7 +140,8 @@ def serve() -> None:
             os.dup2(handle, 1)
             os.dup2(handle, 2)
             meet(order["fault"], order["data"])
-            code = work(order["root"], order["data"], order["parts"])
+            with stopped_at_once():  # as the command has it
+                code = work(order["root"], order["data"], order["parts"])
             if "at" in order["fault"]:
                 print(json.dumps({"calls": calls()}), flush=True)
             os._exit(code)

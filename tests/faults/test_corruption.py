@@ -103,7 +103,7 @@ def flips_of_an_archive(data: Path, count: int) -> None:
 
 
 def test_f43_a_flipped_bit_of_an_archive_is_noticed_before_anything_is_written(data: Path) -> None:
-    flips_of_an_archive(data, 25)
+    flips_of_an_archive(data, 20)
 
 
 @pytest.mark.long
@@ -148,7 +148,7 @@ def flips_of_a_wal(killed: Path, count: int) -> None:
 
 
 def test_f43_a_flipped_bit_of_a_wal_loses_nothing_without_a_word(killed: Path) -> None:
-    flips_of_a_wal(killed, 15)
+    flips_of_a_wal(killed, 8)
 
 
 @pytest.mark.long
@@ -199,7 +199,7 @@ def flips_of_a_published_file(folder: Path, count: int) -> None:
 
 
 def test_f43_a_flipped_bit_of_a_published_file_is_noticed_or_harmless(tmp_path: Path) -> None:
-    flips_of_a_published_file(tmp_path, 15)
+    flips_of_a_published_file(tmp_path, 14)
 
 
 @pytest.mark.long

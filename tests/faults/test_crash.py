@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -27,7 +27,7 @@ from pipelines.store import duck
 from pipelines.store.built import open_work
 from pipelines.store.duck import connect, new_file, read_rows
 from tests.faults.child import NOW, archive_pages, page_row
-from tests.faults.nursery import REPOSITORY, World, world
+from tests.faults.nursery import REPOSITORY, World
 from tests.flow.cluster import Cluster
 from tests.flow.tiny import tiny_project
 
@@ -136,48 +136,59 @@ def test_f51_what_a_killed_run_left_beside_an_old_archive_is_brought_along(path:
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
-STEPS = {
-    "the tables are made": "formats._create",
-    "a table is copied": "formats._copy",
-    "the file is whole": "duck.sync_file",
-    "the file is in its place": "duck.put_in_place",
-    "the migration is over": "opening.migrate",
-    "the head is written": "opening.write_head",
-    "the head is marked": "opening.mark_opened",
-    "the seal is made": "opening.seal",
-}
+STEPS = (
+    "formats._create",
+    "formats._copy",
+    "duck.sync_file",
+    "duck.put_in_place",
+    "opening.migrate",
+    "opening.write_head",
+    "opening.mark_opened",
+    "opening.seal",
+)
+"""The calls before and after each of which a migration is killed."""
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS.keys())
-def test_f51_a_migration_that_is_killed_at_any_step_is_done_by_the_next_run(step: str, moment: str, path: Path) -> None:
-    before = old_archive(path)
-    killed = run_python(
-        f"""
+def test_f51_a_migration_that_is_killed_at_some_step_is_done_by_the_next_run(tmp_path: Path) -> None:
+    killed_migrations(tmp_path, ["after-formats._copy", "before-duck.put_in_place", "after-opening.migrate"])
+
+
+@pytest.mark.long
+def test_f51_a_migration_that_is_killed_at_any_step_is_done_by_the_next_run(tmp_path: Path) -> None:
+    killed_migrations(tmp_path, [f"{moment}-{step}" for moment in ("before", "after") for step in STEPS])
+
+
+def killed_migrations(tmp_path: Path, names: list[str]) -> None:
+    """Kill a migration at each step that is named by "before-" or "after-" a call; the next run does it."""
+    paths = {name: tmp_path / name / "archive" / "camps.duckdb" for name in names}
+    before = {name: old_archive(path) for name, path in paths.items()}
+    code = f"""
         from pipelines.archive import formats, opening
         from pipelines.store import duck
-from pipelines.store.built import open_work
-        module, name = {step.split(".")!r}
-        module = {{"formats": formats, "opening": opening, "duck": duck}}[module]
-        done = getattr(module, name)
-        def kill(*given, **named):
-            if {moment!r} == "after":
-                done(*given, **named)
-            os.kill(os.getpid(), signal.SIGKILL)
-        setattr(module, name, kill)
-        if name == "sync_file" or name == "put_in_place":
-            duck.new_file.__wrapped__.__globals__[name] = kill
-        with open_archive(Path({str(path)!r})):
-            pass
+        modules = {{"formats": formats, "opening": opening, "duck": duck}}
+        def kill_at(moment, module, name):
+            done = getattr(modules[module], name)
+            def kill(*given, **named):
+                if moment == "after":
+                    done(*given, **named)
+                os.kill(os.getpid(), signal.SIGKILL)
+            setattr(modules[module], name, kill)
+        for name in {names!r}:
+            if not os.fork():
+                moment, step = name.split("-")
+                kill_at(moment, *step.split("."))
+                with open_archive(Path({str(tmp_path)!r}) / name / "archive" / "camps.duckdb"):
+                    pass
+            assert os.waitstatus_to_exitcode(os.wait()[1]) == -signal.SIGKILL, name
         """
-    )
-    assert killed == -signal.SIGKILL
-    assert everything(path) == before
-    with open_archive(path):
-        pass
-    assert everything(path) == before
-    assert verify_archive(path, path.parent).problems == ()
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert run_python(code) == 0
+    for name, path in paths.items():
+        assert everything(path) == before[name], name
+        with open_archive(path):
+            pass
+        assert everything(path) == before[name], name
+        assert verify_archive(path, path.parent).problems == (), name
+        assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_f51_a_newer_format_is_left_as_it_is(path: Path, project: Project) -> None:
@@ -240,9 +251,18 @@ def altered_and_killed(folder: Path, *changes: str) -> None:
 TABLE = "CREATE TABLE t AS SELECT i::INTEGER AS i, 'v' || i AS v FROM range(3000) r(i)"
 
 
+def test_f50_a_kill_after_some_changes_of_tables_leaves_files_that_open(tmp_path: Path) -> None:
+    open_after_a_kill(tmp_path, DDL[1::5])
+
+
+@pytest.mark.long
 def test_f50_a_kill_after_any_change_of_tables_leaves_a_file_that_opens(tmp_path: Path) -> None:
-    altered_and_killed(tmp_path, *DDL)
-    for number, sql in enumerate(DDL):
+    open_after_a_kill(tmp_path, DDL)
+
+
+def open_after_a_kill(tmp_path: Path, changes: tuple[str, ...]) -> None:
+    altered_and_killed(tmp_path, *changes)
+    for number, sql in enumerate(changes):
         with connect(tmp_path / f"whole-{number}.duckdb") as con:
             con.execute(TABLE)
             con.execute(sql)
@@ -273,16 +293,15 @@ def held(path: Path) -> dict[str, tuple[Any, ...]]:
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path) as made:
-        assert made.run().code == 0
-        photo = b"photo" * 1000
-        file = made.project.attachments / sha256(photo).hexdigest()
-        file.parent.mkdir()
-        file.write_bytes(photo)
-        (made.project.data / "project.key").write_text("ab" * 32)
-        (made.project.data / "kobo.token").write_text("a secret that stays here")
-        yield made
+def there(synced: World) -> World:
+    """A world with a photo, the project's key and a token in its data folder."""
+    photo = b"photo" * 1000
+    file = synced.project.attachments / sha256(photo).hexdigest()
+    file.parent.mkdir()
+    file.write_bytes(photo)
+    (synced.project.data / "project.key").write_text("ab" * 32)
+    (synced.project.data / "kobo.token").write_text("a secret that stays here")
+    return synced
 
 
 def precious(data: Path) -> Mapping[str, bytes]:
@@ -368,7 +387,14 @@ def test_a_backup_that_is_none_or_damaged_changes_nothing(there: World, tmp_path
     assert not (there.project.data.parent / "escaped.key").exists()
 
 
-@pytest.mark.parametrize("step", ["_unpack", "write_head", "put_in_place"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("_unpack", marks=pytest.mark.long),
+        "write_head",
+        pytest.param("put_in_place", marks=pytest.mark.long),
+    ],
+)
 def test_a_restore_that_is_killed_is_done_by_restoring_again(step: str, there: World, tmp_path: Path) -> None:
     file = tmp_path / "monday.zip"
     back_up(there.project.data, file, now=NOW)

@@ -13,38 +13,18 @@ import pytest
 from pipelines.errors import DataError, DiskError
 from pipelines.store.duck import connect, new_file
 from pipelines.store.failures import volume_of, why_not_open
-from tests.faults.nursery import ALL, Nursery, World, world
+from tests.faults.nursery import ALL, Nursery, World
 from tests.faults.power import images, operations
 from tests.flow.tiny import tiny_project
 
 pytestmark = pytest.mark.slow
 
-SOURCE = Path(__file__).with_name("refuse.c")
 WRITES, SYNCS, NAMES = 1, 2, 4
 FULL = {"errno": errno.ENOSPC, "kinds": WRITES, "stays": 1}
 FAILS = {"errno": errno.EIO, "kinds": WRITES | SYNCS, "stays": 0}
 CLOSED = {"errno": errno.EROFS, "kinds": WRITES | NAMES, "stays": 1}
 KILLS = {"errno": 0, "kinds": WRITES | SYNCS | NAMES, "stays": 0}
 FAULTS = {"full": FULL, "fails": FAILS, "closed": CLOSED}
-
-
-@pytest.fixture(scope="session")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that makes a disk refuse."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler here: a disk cannot be made to refuse at a chosen call")
-    library = tmp_path_factory.mktemp("disk") / "refuse.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"], check=True)
-    return library
-
-
-@pytest.fixture
-def synced(tmp_path: Path, disk: Path) -> Iterator[World]:
-    """A world on such a disk, synced, built and published once."""
-    with world(tmp_path, disk) as made:
-        assert made.run().code == 0
-        yield made
 
 
 def refused(there: World, part: str, fault: dict[str, int], at: int) -> bool:
@@ -87,11 +67,13 @@ def every_call(there: World, part: str, fault: dict[str, int], step: int = 1) ->
     return points
 
 
-@pytest.mark.parametrize("fault", ["full", "fails"])
-def test_f36_f37_a_disk_that_refuses_at_some_calls_of_a_sync_harms_nothing(fault: str, synced: World) -> None:
-    assert every_call(synced, "sync", FAULTS[fault], step=9) >= 2
+@pytest.mark.usefixtures("refusing")
+def test_f36_f37_f38_a_disk_that_refuses_or_kills_at_some_calls_harms_nothing(synced: World) -> None:
+    for fault in (FULL, FAILS, KILLS):
+        assert every_call(synced, "sync", fault, step=11) >= 2
 
 
+@pytest.mark.usefixtures("refusing")
 @pytest.mark.long
 @pytest.mark.parametrize("part", ALL)
 @pytest.mark.parametrize("fault", FAULTS)
@@ -99,24 +81,20 @@ def test_f36_f37_a_disk_that_refuses_at_any_call_harms_nothing(fault: str, part:
     assert every_call(synced, part, FAULTS[fault]) >= 5
 
 
-def test_f38_a_kill_at_some_calls_of_a_sync_harms_nothing(synced: World) -> None:
-    assert every_call(synced, "sync", KILLS, step=9) >= 2
-
-
+@pytest.mark.usefixtures("refusing")
 @pytest.mark.long
 @pytest.mark.parametrize("part", ALL)
 def test_f38_a_kill_at_any_call_harms_nothing(part: str, synced: World) -> None:
     assert every_call(synced, part, KILLS) >= 10
 
 
-def test_f36_files_that_may_not_grow_are_a_full_disk(tmp_path: Path) -> None:
-    with world(tmp_path) as there:
-        for limit in (2_000, 20_000, 400_000):
-            ended = there.nursery.run(there.project, ["sync"], fault={"limit": limit})
-            assert (ended.code, ended.failed["class"]) == (3, "disk")
-            assert "may not grow that far (File too large)" in ended.failed["error"]
-        assert there.run().code == 0
-        there.must_be_healed()
+def test_f36_files_that_may_not_grow_are_a_full_disk(here: World) -> None:
+    for limit in (2_000, 20_000, 400_000):
+        ended = here.nursery.run(here.project, ["sync"], fault={"limit": limit})
+        assert (ended.code, ended.failed["class"]) == (3, "disk")
+        assert "may not grow that far (File too large)" in ended.failed["error"]
+    assert here.run().code == 0
+    here.must_be_healed()
 
 
 @pytest.fixture
@@ -131,26 +109,25 @@ def small_volume(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_f57_a_full_volume_is_named_and_its_published_file_still_served(tmp_path: Path, small_volume: Path) -> None:
-    with world(tmp_path) as there:
-        there.project = type(there.project)(there.project.root, small_volume / "data")
-        ended = there.run()
-        assert (ended.code, ended.failed["class"]) == (3, "disk")
-        assert f"the volume {small_volume} is full" in ended.failed["error"]
-        subprocess.run(["mount", "-o", "remount,size=60m", small_volume], check=True)
-        assert there.run().code == 0
-        there.must_be_healed()
-        with (small_volume / "filler").open("wb") as filler:
-            filler.write(b"\0" * (shutil.disk_usage(small_volume).free - 300_000))
-        there.change(1)
-        before = there.published()
-        ended = there.run()
-        assert (ended.code, ended.failed["class"]) == (3, "disk")
-        assert f"the volume {small_volume} is full" in ended.failed["error"]
-        assert there.published() == before
-        (small_volume / "filler").unlink()
-        assert there.run().code == 0
-        there.must_be_healed()
+def test_f57_a_full_volume_is_named_and_its_published_file_still_served(here: World, small_volume: Path) -> None:
+    here.project = type(here.project)(here.project.root, small_volume / "data")
+    ended = here.run()
+    assert (ended.code, ended.failed["class"]) == (3, "disk")
+    assert f"the volume {small_volume} is full" in ended.failed["error"]
+    subprocess.run(["mount", "-o", "remount,size=60m", small_volume], check=True)
+    assert here.run().code == 0
+    here.must_be_healed()
+    with (small_volume / "filler").open("wb") as filler:
+        filler.write(b"\0" * (shutil.disk_usage(small_volume).free - 300_000))
+    here.change(1)
+    before = here.published()
+    ended = here.run()
+    assert (ended.code, ended.failed["class"]) == (3, "disk")
+    assert f"the volume {small_volume} is full" in ended.failed["error"]
+    assert here.published() == before
+    (small_volume / "filler").unlink()
+    assert here.run().code == 0
+    here.must_be_healed()
 
 
 def test_f57_room_that_a_big_query_lacks_is_named(small_volume: Path) -> None:
@@ -189,13 +166,11 @@ def test_f37_f51_why_a_file_cannot_be_opened_is_said_in_a_sentence(message: str,
     assert (error.error_class, str(error)) == (kind, says)
 
 
-def lost_power(tmp_path: Path, disk: Path, count: int) -> None:
+def lost_power(tmp_path: Path, nursery: Nursery, count: int) -> None:
     """Archive five pages, twice, and look at what a loss of power may leave of it, `count` times."""
     project = tiny_project(tmp_path)
-    nursery = Nursery(tmp_path / "said.txt", disk)
     log = tmp_path / "log"
     ended = nursery.run(project, ["archive", "archive"], fault={"log": str(log)})
-    nursery.close()
     assert ended.code == 0
     done = operations(log.read_bytes(), project.data)
     assert [each.offset for each in done if each.what == "A"] == [20, 40, 60, 80, 100, 120, 140, 160, 180, 200]
@@ -221,13 +196,15 @@ def opened_and_whole(path: Path, acknowledged: int) -> None:
         assert con.execute("SELECT count(*) FROM submission WHERE sha256(raw) <> raw_sha256").fetchall() == [(0,)]
 
 
-def test_f41_what_a_loss_of_power_leaves_opens_and_lacks_no_acknowledged_page(tmp_path: Path, disk: Path) -> None:
-    lost_power(tmp_path, disk, 25)
+@pytest.mark.usefixtures("refusing")
+def test_f41_what_a_loss_of_power_leaves_opens_and_lacks_no_acknowledged_page(tmp_path: Path, nursery: Nursery) -> None:
+    lost_power(tmp_path, nursery, 12)
 
 
+@pytest.mark.usefixtures("refusing")
 @pytest.mark.long
-def test_f41_five_hundred_losses_of_power_leave_what_opens(tmp_path: Path, disk: Path) -> None:
-    lost_power(tmp_path, disk, 500)
+def test_f41_five_hundred_losses_of_power_leave_what_opens(tmp_path: Path, nursery: Nursery) -> None:
+    lost_power(tmp_path, nursery, 500)
 
 
 def test_a_broken_file_is_no_matter_of_the_disk(tmp_path: Path) -> None:

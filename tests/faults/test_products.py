@@ -17,7 +17,7 @@ from pipelines.project import Project
 from pipelines.store.duck import connect
 from pipelines.store.publish import publish
 from tests.faults.nursery import Nursery
-from tests.faults.test_disk import FULL, disk  # noqa: F401 - a fixture
+from tests.faults.test_disk import FULL
 from tests.flow.cluster import new_cluster
 from tests.flow.tiny import tiny_project
 from tests.golden.curated.case import GOLDEN, SQL, fill_case
@@ -50,46 +50,36 @@ def sum_of(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def kills(project: Project, folder: Path, count: int) -> None:
+def kills(project: Project, nursery: Nursery, count: int) -> None:
     whole = {written(project, 19), written(project, 20)}
-    chance, nursery = random.Random(SEED), Nursery(folder / "said.txt")
+    chance = random.Random(SEED)
     path = project.products / "2026-11" / "population_sheet.xlsx"
-    try:
-        for _ in range(count):
-            ended = nursery.run(project, ["products"], sent=signal.SIGKILL, after=chance.uniform(0.05, 0.5))
-            assert ended.code == -signal.SIGKILL
-            assert sum_of(path) in whole
-    finally:
-        nursery.close()
+    for _ in range(count):
+        ended = nursery.run(project, ["products"], sent=signal.SIGKILL, after=chance.uniform(0.05, 0.5))
+        assert ended.code == -signal.SIGKILL
+        assert sum_of(path) in whole
     assert len(whole) == 2
     assert written(project, 19) in whole
 
 
-def test_f58_a_product_that_is_killed_is_the_old_one_or_the_new(project: Project, tmp_path: Path) -> None:
-    kills(project, tmp_path, 6)
+def test_f58_a_product_that_is_killed_is_the_old_one_or_the_new(project: Project, nursery: Nursery) -> None:
+    kills(project, nursery, 6)
 
 
 @pytest.mark.long
-def test_f58_forty_kills_of_a_product_leave_the_old_one_or_the_new(project: Project, tmp_path: Path) -> None:
-    kills(project, tmp_path, 40)
+def test_f58_forty_kills_of_a_product_leave_the_old_one_or_the_new(project: Project, nursery: Nursery) -> None:
+    kills(project, nursery, 40)
 
 
-def test_f58_a_product_for_which_there_is_no_room_stays_the_old_one(
-    project: Project,
-    tmp_path: Path,
-    disk: Path,  # noqa: F811 - the fixture
-) -> None:
+@pytest.mark.usefixtures("refusing")
+def test_f58_a_product_for_which_there_is_no_room_stays_the_old_one(project: Project, nursery: Nursery) -> None:
     before = written(project, 18)
     path = project.products / "2026-11" / "population_sheet.xlsx"
-    nursery = Nursery(tmp_path / "said.txt", disk)
-    try:
-        for at in (1, 2):
-            ended = nursery.run(project, ["products"], fault={**FULL, "at": at})
-            assert (ended.code, ended.failed["class"]) == (3, "disk")
-            assert sum_of(path) == before
-            assert [file.name for file in path.parent.iterdir()] == [path.name]
-    finally:
-        nursery.close()
+    for at in (1, 2):
+        ended = nursery.run(project, ["products"], fault={**FULL, "at": at})
+        assert (ended.code, ended.failed["class"]) == (3, "disk")
+        assert sum_of(path) == before
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
     assert written(project, 19) != before
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,30 +20,28 @@ from pipelines.store.duck import connect, draft_of, new_file
 from pipelines.store.locks import alone
 from pipelines.store.publish import publish
 from tests.faults.child import NOW
-from tests.faults.nursery import NO_FAULT, REPOSITORY, Ended, Nursery
+from tests.faults.nursery import REPOSITORY, Nursery
 from tests.flow.tiny import tiny_project
 
 pytestmark = pytest.mark.slow
 
 
-def race(project: Project, folder: Path, times: int) -> list[Ended]:
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Nursery]]:
+    """Two places where children come from, so that two may run at once."""
+    folder = tmp_path_factory.mktemp("twins")
+    made = [Nursery(folder / f"said-{number}.txt") for number in range(2)]
+    yield made
+    for nursery in made:
+        nursery.close()
+
+
+def races(tmp_path: Path, twins: list[Nursery], times: int) -> None:
     """Let two processes archive the same next pages at once, so many times."""
-    nurseries = [Nursery(folder / f"said-{number}.txt") for number in range(2)]
-    try:
-        with ThreadPoolExecutor(2) as pool:
-            pairs = [
-                list(pool.map(lambda nursery: nursery.run(project, ["archive"], fault=NO_FAULT), nurseries))
-                for _ in range(times)
-            ]
-    finally:
-        for nursery in nurseries:
-            nursery.close()
-    return [ended for pair in pairs for ended in pair]
-
-
-def races(tmp_path: Path, times: int) -> None:
     project = tiny_project(tmp_path)
-    ended = race(project, tmp_path, times)
+    with ThreadPoolExecutor(2) as pool:
+        pairs = [list(pool.map(lambda twin: twin.run(project, ["archive"]), twins)) for _ in range(times)]
+    ended = [one for pair in pairs for one in pair]
     assert {one.code for one in ended} <= {0, 3}
     assert {one.failed["class"] for one in ended if one.code} <= {"lock"}
     wrote = sum(one.code == 0 for one in ended)
@@ -55,27 +54,27 @@ def races(tmp_path: Path, times: int) -> None:
     assert verify_archive(path, project.attachments, processes=1).problems == ()
 
 
-def test_f45_two_runs_at_once_write_one_after_the_other(tmp_path: Path) -> None:
-    races(tmp_path, 5)
+def test_f45_two_runs_at_once_write_one_after_the_other(tmp_path: Path, twins: list[Nursery]) -> None:
+    races(tmp_path, twins, 5)
 
 
 @pytest.mark.long
-def test_f45_fifty_races_of_two_runs_double_nothing(tmp_path: Path) -> None:
-    races(tmp_path, 50)
+def test_f45_fifty_races_of_two_runs_double_nothing(tmp_path: Path, twins: list[Nursery]) -> None:
+    races(tmp_path, twins, 50)
 
 
-def test_f45_two_runs_that_both_begin_an_archive_begin_one(tmp_path: Path) -> None:
+def test_f45_two_runs_that_both_begin_an_archive_begin_one(tmp_path: Path, twins: list[Nursery]) -> None:
     for turn in range(3):
-        races(tmp_path / str(turn), 1)
+        races(tmp_path / str(turn), twins, 1)
 
 
-def test_f45_who_waits_in_vain_is_told_who_writes_before_five_seconds_are_over(tmp_path: Path) -> None:
+def test_f45_who_waits_in_vain_is_told_who_writes_before_five_seconds_are_over(
+    tmp_path: Path, nursery: Nursery
+) -> None:
     assert duck.SECONDS_TO_WAIT_FOR_A_WRITER < 5
     project = tiny_project(tmp_path)
     with held_by_another(project, "open_archive(project.archive_file('camps'))") as holder:
-        nursery = Nursery(tmp_path / "said.txt")
         ended = nursery.run(project, ["archive"])
-        nursery.close()
     assert (ended.code, ended.failed["class"]) == (3, "lock")
     assert ended.failed["error"] == (
         f"{project.archive_file('camps')} is being written by process {holder.pid}; wait until it has finished and run "
