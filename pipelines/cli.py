@@ -14,8 +14,9 @@ import typer
 
 from pipelines import status as status_of
 from pipelines.errors import CccmError, ConfigError, DataError
+from pipelines.harmonize.codebook import codebook_of_forms
 from pipelines.project import Project
-from pipelines.store.duck import connect, plain_errors, read_rows
+from pipelines.store.duck import connect, in_memory, plain_errors, read_rows
 from pipelines.terminal import complain, count_bar, say, show_table, step_bar, warn
 
 app = typer.Typer(
@@ -98,6 +99,19 @@ UNMAPPED = """
 SELECT tool, layout, path AS "column", text, answers, line FROM ledger.unmapped
 WHERE tool IN (SELECT unnest(?::VARCHAR[])) ORDER BY tool, layout, path, answers DESC, text
 """
+
+
+@app.command()
+def codebook(
+    tool: Annotated[str, typer.Argument(help="The tool.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file ending in .xlsx, .md or .xml.")] = None,
+) -> None:
+    """Write what a tool asks and asked: questions, choices, versions and mappings, in all languages."""
+    from pipelines.products.codebook_file import write_codebook_file  # noqa: PLC0415 - workbooks take a while to load
+
+    with in_memory() as con:
+        codebook_of_forms(con, Project.from_environment().tool(tool))
+        say(f"Written: {write_codebook_file(con, tool, output)}")
 
 
 @app.command()

@@ -115,7 +115,7 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
         unbalanced = find_unbalanced(con, plan)
     set_period(con, plan, tool.period, project.rounds(tool.name))
     lines = write_balance(con, plan)
-    write_codebook(con, plan)
+    write_codebook(con, plan, tool)
     write_unmapped(con, plan, archive)
     rows = {table.name: _count(con, table.name) for table in plan.tables.values()}
     return BuildReport(tool.name, rows, lines, exceptions, balanced=not unbalanced, warnings=_warnings(plan))
