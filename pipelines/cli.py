@@ -8,7 +8,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from pipelines.harmonize.codebook import codebook_of_forms
 from pipelines.project import Project
 from pipelines.store.duck import connect, in_memory, plain_errors, read_rows
 from pipelines.terminal import complain, count_bar, say, show_table, step_bar, warn
+
+if TYPE_CHECKING:
+    from pipelines.sources.rights import Rights
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,6 +86,33 @@ def status(as_json: Json = False) -> None:
     if not as_json:
         show_table("In quarantine", status_of.quarantine(project))
         show_table("Not reported", status_of.not_reported(project))
+
+
+@app.command()
+def sources(as_json: Json = False) -> None:
+    """Ask every KoboToolbox server whether it lets us in, and where our account may do more than read."""
+    from pipelines.sources.rights import look  # noqa: PLC0415 - loads what speaks to servers
+
+    kobo = [source for source in Project.from_environment().sources() if source.kind == "kobo"]
+    found = [(source.name, rights) for source in kobo for rights in look(source)]
+    show_table("Sources", [_rights_line(name, rights) for name, rights in found], as_json=as_json)
+    for sentence in dict.fromkeys(str(rights.error) for _, rights in found if rights.error):
+        complain(sentence)
+    if any(rights.error for _, rights in found):
+        raise typer.Exit(2)
+    if any(rights.beyond for _, rights in found):
+        warn("whoever finds a token may do all this: take tokens of accounts that may only view submissions.")
+        raise typer.Exit(1)
+
+
+def _rights_line(source: str, rights: "Rights") -> dict[str, object]:
+    return {
+        "source": source,
+        "tool": rights.asset.tool,
+        "asset": rights.asset.asset,
+        "lets us in": "no" if rights.error else "yes",
+        "beyond reading": ", ".join(rights.beyond),
+    }
 
 
 @app.command()

@@ -8,13 +8,30 @@ from contextlib import contextmanager
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from pipelines.errors import CccmError
 
 out = Console()
 err = Console(stderr=True)
+
+COLUMNS = (
+    SpinnerColumn(),
+    TextColumn("{task.description:<34}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+)
+"""What a progress bar shows."""
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool = False) -> None:
@@ -67,39 +84,31 @@ def warn(sentence: str) -> None:
 @contextmanager
 def step_bar(total: int, *, quiet: bool = False) -> Iterator[Callable[[str, int | None], None]]:
     """Yield a callback for a run's progress: the step, and how many submissions it has seen (None where it counts
-    none).
+    none). A step that counts has a bar of its own.
     """
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<34}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, transient=not sys.stderr.isatty(), disable=quiet) as progress:
-        task = progress.add_task("starting", total=total)
+    with Progress(*COLUMNS, console=err, transient=not sys.stderr.isatty(), disable=quiet) as progress:
+        whole = progress.add_task("starting", total=total)
         seen: set[str] = set()
+        counting: dict[str, TaskID] = {}
 
         def tell(step: str, done: int | None) -> None:
+            for other in counting.keys() - {step}:
+                progress.update(counting[other], total=progress.tasks[counting[other]].completed)
             seen.add(step)
-            counted = f" {done:,}" if done else ""
-            progress.update(task, description=f"{step}{counted}", completed=len(seen))
+            progress.update(whole, description=step, completed=len(seen))
+            if done:
+                if step not in counting:
+                    counting[step] = progress.add_task(f"  {step.removeprefix('archive/')}", total=None)
+                progress.update(counting[step], completed=done)
 
         yield tell
-        progress.update(task, description="done", completed=total)
+        progress.update(whole, description="done", completed=total)
 
 
 @contextmanager
 def count_bar(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Yield a callback for (done, total)."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<34}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, transient=not sys.stderr.isatty(), disable=quiet) as progress:
+    with Progress(*COLUMNS, console=err, transient=not sys.stderr.isatty(), disable=quiet) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

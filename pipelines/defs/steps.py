@@ -34,10 +34,10 @@ def reference(project: Project) -> Outcome:
     """Load the reference tables, and take out what belongs to no tool and no curated file of today."""
     tools = [tool.name for tool in project.tools()]
     tables = sorted(path.stem for path in project.curated.glob("*.sql"))
-    wanted = _hash([reference_fingerprint(project.reference), repr(tools), repr(tables), *_code(store)])
+    wanted = _hash([reference_fingerprint(project.reference, project.lists), repr(tools), repr(tables), *_code(store)])
 
     def build(con: Connection) -> dict[str, int | str]:
-        loaded = load_reference(con, project.reference)
+        loaded = load_reference(con, project.reference, project.lists)
         forget_others(con, tools, tables)
         return {"tables": len(loaded)}
 
@@ -57,7 +57,8 @@ def set_day(project: Project, day: date | None = None) -> Outcome:
                 con.execute("INSERT INTO meta.calendar VALUES (?, ?, ?)", calendar)
         return {"day": day.isoformat()}
 
-    return _step(project, "as_of", lambda _: _hash([day.isoformat(), repr(calendars)]), build)
+    wanted = _hash([day.isoformat(), repr(calendars)])
+    return _step(project, "as_of", lambda _: wanted, build, warning=_incomplete(project))
 
 
 def harmonize(project: Project, name: str) -> Outcome:
@@ -68,7 +69,7 @@ def harmonize(project: Project, name: str) -> Outcome:
     def wanted(con: Connection) -> str:
         return _hash(
             [
-                fingerprint(con, project, tool, reference_fingerprint(project.reference)),
+                fingerprint(con, project, tool, reference_fingerprint(project.reference, project.lists)),
                 _rules(project, "harmonized", name),
             ]
         )
@@ -224,6 +225,15 @@ def _stale(project: Project, tool: str) -> str:
     names = sorted({source.name for source in project.sources() for asset in source.assets if asset.tool == tool})
     failed = [why for name in names if (why := last_sync_failed(project.archive_file(tool), name))]
     return "; ".join(failed)
+
+
+def _incomplete(project: Project) -> str:
+    """How many of the syncs are complete, and which are not; empty where all are."""
+    synced = sorted({(source.name, asset.tool) for source in project.sources() for asset in source.assets})
+    missing = [f"{source}/{tool}" for source, tool in synced if last_sync_failed(project.archive_file(tool), source)]
+    if not missing:
+        return ""
+    return f"{len(synced) - len(missing)} of {len(synced)} syncs are complete; not {', '.join(missing)}"
 
 
 def _last_day(project: Project) -> date:

@@ -22,8 +22,8 @@ from pipelines.demo.access import (
     find_asset,
     ground_of,
 )
-from pipelines.demo.query import ServerFaultError, UnsupportedQueryError, in_order, matches, only_fields, split_floor
-from pipelines.demo.store import Asset, Attachment, Submission
+from pipelines.demo.query import ServerFaultError, UnsupportedQueryError, in_order, matches, only_fields, split_ids
+from pipelines.demo.store import Asset, Attachment, Content, Submission
 
 DEFAULT_PAGE, LARGEST_PAGE = 100, 1000
 XML = "application/xml; charset=utf-8"
@@ -78,8 +78,8 @@ def find_submission(request: Request, asset: Asset, user: User) -> Submission:
 
 def find_rows(ground: Ground, asset: Asset, user: User, query: Any, base: str) -> list[tuple[Submission, Row]]:
     """The submissions that match `query`, by number, each with its row; RefusedError where the query is refused."""
-    floor, rest = split_floor(query)
-    submissions = ground.store.find(Submission, *_where(asset, user, floor))
+    ids, numbers, rest = split_ids(query)
+    submissions = ground.store.find(Submission, *_where(asset, user, ids, numbers))
     rows = [json.loads(text) for text in row_texts(ground, asset, submissions, base)]
     try:
         return [both for both in zip(submissions, rows, strict=True) if matches(both[1], rest)]
@@ -95,8 +95,11 @@ def row_texts(ground: Ground, asset: Asset, submissions: Sequence[Submission], b
     if submissions:
         numbers = [submission.id for submission in submissions]
         where = "present AND submission BETWEEN ? AND ? ORDER BY number"
-        for file in ground.store.find(Attachment, where, (min(numbers), max(numbers))):
-            files.setdefault(file.submission, []).append(_attachment(ground.owner, asset, file, base))
+        found = ground.store.find(Attachment, where, (min(numbers), max(numbers)))
+        taken_out = {content.uid for content in ground.store.find(Content, "deleted")} if found else set()
+        for file in found:
+            shown = _attachment(ground.owner, asset, file, base) | {"is_deleted": file.uid in taken_out}
+            files.setdefault(file.submission, []).append(shown)
     return [_row_text(submission, files.get(submission.id, [])) for submission in submissions]
 
 
@@ -142,9 +145,10 @@ def _found(
     """How many rows there are, and those of the page, as kept and as JSON."""
     query, sort, names = _json(params, "query", {}), _json(params, "sort", {}), _json(params, "fields", None)
     limit, start = window
-    floor, rest = split_floor(query)
-    if not rest and isinstance(query, dict) and sort in ({}, {"_id": 1}):
-        where, values = _where(asset, user, floor)
+    ids, numbers, rest = split_ids(query)
+    if not rest and isinstance(query, dict) and sort in ({}, {"_id": 1}, {"_id": -1}):
+        where, values = _where(asset, user, ids, numbers)
+        where += " DESC" if sort.get("_id") == -1 else ""
         count = ground.store.count(Submission, where, values)
         page = ground.store.find(Submission, f"{where} LIMIT ? OFFSET ?", (*values, limit, start))
         texts = row_texts(ground, asset, page, base)
@@ -161,10 +165,10 @@ def _found(
     return count, page, [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in cut]
 
 
-def _where(asset: Asset, user: User, floor: int) -> tuple[str, tuple[object, ...]]:
+def _where(asset: Asset, user: User, ids: str, numbers: Sequence[int]) -> tuple[str, tuple[object, ...]]:
     mine = user.whose()
-    whose = "AND submitted_by = ?" if mine else ""
-    return f"asset = ? AND id > ? {whose} ORDER BY id", (asset.number, floor, *([mine] if mine else []))
+    whose = " AND submitted_by = ?" if mine else ""
+    return f"asset = ?{ids}{whose} ORDER BY id", (asset.number, *numbers, *([mine] if mine else []))
 
 
 def _number(params: Mapping[str, str], name: str, default: int, *, least: int, wrong: str) -> int:

@@ -23,6 +23,7 @@ from pipelines.harmonize.ledger import (
     write_balance,
 )
 from pipelines.harmonize.missing import write_missing
+from pipelines.harmonize.odk import plain_documents
 from pipelines.harmonize.plan import Plan
 from pipelines.harmonize.unmapped import write_unmapped
 from pipelines.project.folders import Project
@@ -105,7 +106,7 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
     create(con, plan)
     _forget(con, plan)
     list_members(con, plan, archive)
-    documents = f"(SELECT * FROM {archive.current} WHERE n_answers IS NOT NULL)"
+    documents = plain_documents(con, plan, f"(SELECT * FROM {archive.current} WHERE n_answers IS NOT NULL)")
     used = [plan.shapes[name] for name in _shapes_in_use(con)]
     for start in range(0, len(used), SHAPES_AT_ONCE):
         land(con, plan, used[start : start + SHAPES_AT_ONCE], documents)
@@ -149,6 +150,7 @@ def _code() -> list[Path]:
     """The code that decides what a build comes to: two rooms, and of others what they read answers and rules by."""
     ours = Path(__file__).parents[1]
     project = [f"project/{name}.py" for name in ("crosswalk", "entry", "layout", "times", "tool")]
-    others = ("archive/leaves.py", *project, "store/duck.py", "store/pace.py", "store/period.py")
+    archive = [f"archive/{name}.py" for name in ("leaves", "odk", "outline")]
+    others = (*archive, *project, "store/duck.py", "store/pace.py", "store/period.py")
     rooms = [path for room in ("harmonize", "forms") for path in sorted((ours / room).glob("*.py"))]
     return [*rooms, *(ours / name for name in others)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pipelines.archive.leaves import Leaf, leaves
+from pipelines.archive.outline import NO_OUTLINE, Outline
 from pipelines.harmonize.convert import Answer, Refused, Writing
 from pipelines.harmonize.plan import Landing, Plan, Shape
 from pipelines.harmonize.split import Names, Piece, pieces
@@ -34,6 +35,7 @@ class Document:
     shape: str
     raw: str
     raw_kind: str
+    outline: Outline = NO_OUTLINE
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -101,7 +103,7 @@ def fates_of(document: Document, plan: Plan, knowledge: Knowledge) -> Fates:
     fates = Fates(document)
     shape = plan.shapes[document.shape]
     try:
-        found = leaves(document.raw, document.raw_kind)
+        found = leaves(document.raw, document.raw_kind, document.outline)
     except (ValueError, RecursionError):
         fates.held.append(Held(Leaf("", "", "", ""), "unreadable"))
         return fates

@@ -66,13 +66,17 @@ def land_exceptions(con: Connection, plan: Plan, archive: Attached, knowledge: K
 
 def _batches(con: Connection, archive: Attached) -> Iterator[list[Document]]:
     keys = read_rows(con, "SELECT source, asset, root_id FROM unbalanced ORDER BY ALL")
+    outlines = archive.outlines()
     for start in range(0, len(keys), DOCUMENTS_AT_ONCE):
         part = keys[start : start + DOCUMENTS_AT_ONCE]
         _fill(con, "careful", [(row["source"], row["asset"], row["root_id"]) for row in part])
-        sql = f"""SELECT source, asset, root_id, member.shape, raw, raw_kind
+        sql = f"""SELECT source, asset, root_id, member.shape, raw, raw_kind, form_version
                   FROM {archive.current} JOIN careful USING (source, asset, root_id)
                   JOIN member USING (source, asset, root_id) ORDER BY ALL"""
-        yield [Document(*row) for row in con.execute(sql).fetchall()]
+        yield [
+            Document(source, asset, root_id, shape, raw, kind, outlines.of(source, asset, version, kind))
+            for source, asset, root_id, shape, raw, kind, version in con.execute(sql).fetchall()
+        ]
 
 
 def _fill(con: Connection, table: str, keys: Sequence[tuple[str, str, str]]) -> None:

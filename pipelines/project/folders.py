@@ -76,6 +76,11 @@ class Project:
         return self.data / "attachments"
 
     @property
+    def lists(self) -> Path:
+        """Lists that are kept on a server and serve as reference tables here: every state of each, as sent."""
+        return self.data / "reference"
+
+    @property
     def key_file(self) -> Path:
         """The project's own key, which hides what names people; to be backed up with the archive."""
         return self.data / "project.key"
