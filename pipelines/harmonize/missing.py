@@ -15,7 +15,7 @@ what they may see: a condition on a restricted question would tell its answer, a
 
 from pipelines.harmonize.emptiness import KEY, Visible, empty_cells
 from pipelines.harmonize.kinds import Sql
-from pipelines.harmonize.plan import Plan, Table
+from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.store.duck import Connection, insert_texts, quote
 
 TABLES = """
@@ -59,13 +59,20 @@ def _write_held(con: Connection, plan: Plan) -> None:
     )
     places = []
     for shape in plan.shapes.values():
-        for path, landing in shape.landings.items():
+        for landing in (shape.landings if shape.layout else _landings_of_forms(plan, shape)).values():
             table = plan.tables[landing.suffix]
             depth = len(table.within) + 1 if table.suffix else 0
-            places.append([shape.name, path, table.name, landing.column, str(depth)])
+            places.append([shape.name, landing.path, table.name, landing.column, str(depth)])
     insert_texts(con, "held_place", places)
     con.execute(HELD, [plan.tool])
     con.execute("DROP TABLE held_place")
+
+
+def _landings_of_forms(plan: Plan, shape: Shape) -> dict[str, Landing]:
+    """Where each path lands that any form knows: an answer to a question of another version lands as that one's do."""
+    newest_first = [other.landings for other in plan.shapes.values() if other.layout is None]
+    anywhere = {path: landing for landings in reversed(newest_first) for path, landing in landings.items()}
+    return {**anywhere, **shape.landings}
 
 
 HELD = """

@@ -10,7 +10,9 @@ from defusedxml.ElementTree import parse
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
+from typer.testing import CliRunner
 
+from pipelines.cli import app
 from pipelines.errors import ConfigError, DataError, DiskError
 from pipelines.harmonize.codebook import codebook_of_forms
 from pipelines.products.codebook import Code, Codebook, Origin, Variable, read_codebook
@@ -252,3 +254,10 @@ def test_a_file_of_no_known_kind_is_refused(tables: Connection, tmp_path: Path) 
 def test_a_tool_that_the_tables_do_not_know_is_said_plainly(tables: Connection) -> None:
     with pytest.raises(DataError, match=r"The codebook says nothing of other; run `cccm build other` first\."):
         read_codebook(tables, "other")
+
+
+def test_the_command_writes_the_codebook_before_anything_is_synced(project: Project, tmp_path: Path) -> None:
+    environment = {"CCCM_PROJECT": str(project.root), "CCCM_DATA": str(project.data)}
+    done = CliRunner().invoke(app, ["codebook", TOOL, "-o", str(tmp_path / "visit.xml")], env=environment)
+    assert (done.exit_code, project.data.exists()) == (0, False)
+    assert faults(parse(tmp_path / "visit.xml").getroot()) == []

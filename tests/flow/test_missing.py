@@ -158,3 +158,12 @@ def test_every_empty_cell_has_one_reason_and_every_other_none(project: Project) 
                 index = "_index" if table != "visit" else "NULL::VARCHAR"
                 empty = f"SELECT _id, {index} FROM harmonized.{quote(table)} WHERE {quote(column)} IS NULL ORDER BY ALL"
                 assert [row[:2] for row in why(con, table, column)] == con.execute(empty).fetchall()
+
+
+def test_an_answer_to_a_question_of_another_version_waits_in_quarantine_too(tmp_path: Path) -> None:
+    newer = FORM.replace("| integer      | shelters | Shelters |", "| integer      | houses   | Houses   |")
+    project = project_of(tmp_path, {"1": FORM, "2": newer})
+    archive(project, [submission("1", {"block": [{"block/shelters": "some"}, {"block/houses": "2"}]}, "2")])
+    with built(project) as (con, _):
+        assert why(con, "visit__block", "shelters") == [("1", "2", "not_in_version")]
+        assert con.execute("SELECT _index, column_name FROM missing.held").fetchall() == [("1", "shelters")]
