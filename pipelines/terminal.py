@@ -24,6 +24,9 @@ from pipelines.errors import CccmError
 out = Console()
 err = Console(stderr=True)
 
+LONGEST_WORD = 16
+"""A word of a table that is no longer than this is not broken."""
+
 COLUMNS = (
     SpinnerColumn(),
     TextColumn("{task.description:<34}"),
@@ -44,18 +47,35 @@ def show_table(title: str, rows: Sequence[Mapping[str, object]], *, as_json: boo
         say(f"{title}: nothing" if title else "nothing")
         return
     names = list(dict.fromkeys(name for row in rows for name in row))
-    if sum(map(len, names)) + len(names) > out.width:
+    least = {name: _least_width(rows, name, whole=name == names[0] or _is_numeric(rows, name)) for name in names}
+    if sum(least.values()) + 2 * len(names) > out.width:
         _show_records(rows)
         return
     for name in names:
-        numeric = all(isinstance(row.get(name), int | float) for row in rows)
+        numeric = _is_numeric(rows, name)
         first = name == names[0]
         table.add_column(
-            escape(name), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric or first
+            escape(name),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=numeric or first,
+            min_width=least[name],
         )
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in names))
     out.print(table)
+
+
+def _least_width(rows: Sequence[Mapping[str, object]], name: str, *, whole: bool) -> int:
+    """How wide a column must be so that no cell (`whole`), or no word that could be spared it, is broken."""
+    cells = [name, *(_cell(row.get(name)) for row in rows)]
+    if whole:
+        return max(map(len, cells))
+    return min(LONGEST_WORD, max((len(word) for cell in cells for word in cell.split()), default=1))
+
+
+def _is_numeric(rows: Sequence[Mapping[str, object]], name: str) -> bool:
+    return all(isinstance(row.get(name), int | float) for row in rows)
 
 
 def _show_records(rows: Sequence[Mapping[str, object]]) -> None:

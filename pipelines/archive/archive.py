@@ -12,18 +12,16 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.archive.attachments import Wanted, awaited, note_stored, note_tried, wanted_files
+from pipelines.archive.chain import linked as transaction
 from pipelines.archive.known import standing_rows
+from pipelines.archive.opening import opened
 from pipelines.archive.outline import Outline, Outlines, outlines_in
 from pipelines.archive.probe import Probe, keep_probe, last_probe
-from pipelines.archive.record import Prepared, layers, prepared, record
-from pipelines.archive.schema import STORAGE_VERSION, TABLES
+from pipelines.archive.record import Prepared, layers, prepared, record, roots_of
 from pipelines.archive.submission import AttachedFile, Counts, Known, Standing, Submission
-from pipelines.store.duck import Connection, connect, new_file, read_rows, read_value, transaction
+from pipelines.store.duck import Connection, read_rows, read_value
 
 __all__ = ["Archive", "AttachedFile", "Counts", "Known", "Run", "Submission", "open_archive"]
-
-NEVER_CHECKPOINT_BY_ITSELF = "1TB"
-"""A checkpoint per page costs 60 % more time and nearly doubles the file; one at the end does not."""
 
 MEMORY_LIMIT = "80MB"
 """What waits for that checkpoint beyond this rests beside the file until then, not in memory."""
@@ -31,24 +29,18 @@ MEMORY_LIMIT = "80MB"
 
 @contextmanager
 def open_archive(path: Path) -> Iterator["Archive"]:
-    """Yield the archive at `path`, made first where there is none; checkpointed at the end, so no WAL is left at
-    rest.
-    """
-    if not path.exists():
-        with new_file(path, storage_version=STORAGE_VERSION, mode=0o600) as con:
-            con.execute(TABLES)
-    with connect(path) as con:
-        con.execute(f"SET checkpoint_threshold = '{NEVER_CHECKPOINT_BY_ITSELF}'")
+    """Yield the archive at `path`, made first where there is none; how it is held to what was left is opening.py."""
+    with opened(path) as (con, mended):
         con.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-        yield Archive(con)
-        con.execute("CHECKPOINT")
+        yield Archive(con, mended)
 
 
 class Archive:
-    """An archive file, open for writing."""
+    """An archive file, open for writing; `mended` is a sentence on what a killed run had left, empty where nothing."""
 
-    def __init__(self, con: Connection) -> None:
+    def __init__(self, con: Connection, mended: str = "") -> None:
         self._con = con
+        self.mended = mended
 
     def begin_run(self, source: str, asset: str, started_at: datetime) -> "Run":
         """A new line of sync_run, not complete yet."""
@@ -116,6 +108,7 @@ class Run:
     source: str
     asset: str
     counts: Counts = Counts()  # noqa: RUF009 - a value
+    _roots: set[str] | None = None  # every root id of the asset, once something was recorded
     _outlines: Outlines | None = None
 
     @property
@@ -137,11 +130,14 @@ class Run:
 
     def record_prepared(self, page: Sequence[Prepared]) -> Counts:
         """The same, of submissions that other threads have prepared."""
+        if self._roots is None:
+            self._roots = roots_of(self._con, self.source, self.asset)
         with transaction(self._con):
             for layer in layers(page):
-                happened = Counter(record(self._con, self.number, self.source, self.asset, layer))
+                happened = Counter(record(self._con, self.number, self.source, self.asset, layer, self._roots))
                 del happened["unchanged"]
                 self._add(Counts(seen=len(layer), **happened))
+                self._roots.update(one.submission.root_id for one in layer)
         return self.counts
 
     def note_unchanged(self, seen: int) -> None:

@@ -6,7 +6,7 @@ to a submission are attachments.py.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -20,8 +20,8 @@ from pipelines.store.duck import Connection
 STATUS = r'"_validation_status":\s*(\{[^{}]*\})'
 """Where a document of Kobo's holds its validation status; inside an answer the quotes would be escaped."""
 
-AT_ONCE = 200
-"""As many documents go to the database at a time: it copies them several times over."""
+AT_ONCE = 2_000_000
+"""Documents of so many letters go to the database at a time: it copies them several times over."""
 
 CHANGES = ("edited", "status_changed", "attachments_changed")
 """What replaces the revision before."""
@@ -56,16 +56,25 @@ def prepared(submission: Submission, outline: Outline = NO_OUTLINE) -> Prepared:
         return Prepared(submission, digest, None, None)
 
 
-def record(con: Connection, run: int, source: str, asset: str, page: Sequence[Prepared]) -> list[str]:
-    """Archive what is new or different in `page`, which names no submission twice; what had happened to each."""
-    events = _events(con, source, asset, page)
+def roots_of(con: Connection, source: str, asset: str) -> set[str]:
+    """Every root id that was ever archived of this asset."""
+    sql = "SELECT DISTINCT root_id FROM submission WHERE source = ? AND asset = ?"
+    return {row[0] for row in con.execute(sql, [source, asset]).fetchall()}
+
+
+def record(
+    con: Connection, run: int, source: str, asset: str, page: Sequence[Prepared], roots: Collection[str]
+) -> list[str]:
+    """Archive what is new or different in `page`, which names no submission twice; what had happened to each. `roots`
+    are those that were ever archived: what is not among them is new, and need not be looked for.
+    """
+    events = _events(con, source, asset, page, roots)
     replaced = [root_id for root_id, event in events.items() if event.happened in CHANGES]
     if replaced:
         con.execute(REPLACE, [run, source, asset, replaced])
     changed = [one for one in page if events[one.submission.root_id].happened != "unchanged"]
-    in_order = sorted(changed, key=_arrival)
-    for start in range(0, len(in_order), AT_ONCE):
-        _insert(con, run, source, asset, in_order[start : start + AT_ONCE], events)
+    for lot in _lots(sorted(changed, key=_arrival)):
+        _insert(con, run, source, asset, lot, events)
     if any(one.submission.files for one in page):
         list_files(con, source, asset, [(one.submission, _revision(events[one.submission.root_id])) for one in page])
     if replaced:
@@ -90,10 +99,26 @@ def _revision(event: Event) -> int:
     return event.last + (event.happened != "unchanged")
 
 
-def _events(con: Connection, source: str, asset: str, page: Sequence[Prepared]) -> dict[str, Event]:
+def _lots(page: Sequence[Prepared]) -> Iterator[list[Prepared]]:
+    lot: list[Prepared] = []
+    letters = 0
+    for one in page:
+        lot.append(one)
+        letters += len(one.submission.raw)
+        if letters > AT_ONCE:
+            yield lot
+            lot, letters = [], 0
+    if lot:
+        yield lot
+
+
+def _events(
+    con: Connection, source: str, asset: str, page: Sequence[Prepared], roots: Collection[str]
+) -> dict[str, Event]:
     """What happened to each submission of `page`, by root id."""
-    root_ids = [one.submission.root_id for one in page]
-    before = {row[0]: row[1:] for row in con.execute(BEFORE, [source, asset, root_ids]).fetchall()}
+    known = [one.submission.root_id for one in page if one.submission.root_id in roots]
+    found_before = con.execute(BEFORE, [source, asset, known]).fetchall() if known else []
+    before = {row[0]: row[1:] for row in found_before}
     differs = [one for one in page if _differs(one, before.get(one.submission.root_id))]
     which = [one.submission.root_id for one in differs]
     raws = dict(con.execute(RAW, [source, asset, which]).fetchall()) if which else {}

@@ -33,11 +33,13 @@ def sync(project: Project, source: Source, asset: SourceAsset, wish: Wish) -> Ou
     try:
         path = project.archive_file(asset.tool)
         with plain_errors(str(path), "run again"), open_archive(path) as archive:
+            mended = archive.mended
             report = _of_kind(project, source, asset, wish, archive, lambda seen: tell(step, seen))
         with plain_errors(str(path), "run again"):
             warning = "; ".join(filter(None, [report.warning, _left_open(project, source, asset)]))
     except CccmError as error:
         return journal().add(Outcome(step, anew=False, error=error))
+    warning = " ".join(filter(None, (mended, warning)))
     figures = {**_figures(report), "seconds": round(monotonic() - started)}
     anew = bool(report.counts.changed or report.attachments_stored)
     return journal().add(Outcome(step, anew=anew, figures=figures, warning=warning))

@@ -5,6 +5,8 @@ What a query means is query.py; what changes submissions is changes.py.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
@@ -28,6 +30,11 @@ from pipelines.demo.store import Asset, Attachment, Content, Submission
 DEFAULT_PAGE, LARGEST_PAGE = 100, 1000
 XML = "application/xml; charset=utf-8"
 SIZES = ("large", "medium", "small")
+OF_THE_INDEX = frozenset({
+    "_id", "_uuid", "__version__", "_validation_status", "_attachments", "_submission_time",
+    "_date_modified", "meta/rootUuid",
+})  # fmt: skip
+"""What the server writes after the answers: a page of these alone needs none of them read."""
 
 Row = dict[str, Any]
 
@@ -104,12 +111,26 @@ def row_texts(ground: Ground, asset: Asset, submissions: Sequence[Submission], b
 
 
 def _row_text(row: Submission, files: list[Row]) -> str:
-    attachments = json.dumps(files, ensure_ascii=False, separators=(",", ":"))
+    attachments = json.dumps(files, ensure_ascii=False, separators=(",", ":")) if files else "[]"
     return (
         f'{{"_id":{row.id},{row.answers},"_attachments":{attachments},"_status":"submitted_via_web",'
         f'"_geolocation":{row.geolocation},"_submission_time":"{row.received[:19]}",'
-        f'"_validation_status":{row.validation},"_submitted_by":{json.dumps(row.submitted_by)}}}'
+        f'"_validation_status":{row.validation},"_submitted_by":{_quoted(row.submitted_by)}}}'
     )
+
+
+@lru_cache
+def _quoted(name: str) -> str:
+    return json.dumps(name)
+
+
+def _without_answers(row: Submission) -> Submission:
+    """`row` with the end of its answers alone, which begins with the form's version: what an index may be asked for.
+
+    Nobody is asked for `__version__`; where its key stands in a text, its quotes are escaped.
+    """
+    start = row.answers.rfind('"__version__":')
+    return replace(row, answers=row.answers[start:]) if start > 0 else row
 
 
 def _attachment(owner: str, asset: Asset, file: Attachment, base: str) -> Row:
@@ -151,6 +172,8 @@ def _found(
         where += " DESC" if sort.get("_id") == -1 else ""
         count = ground.store.count(Submission, where, values)
         page = ground.store.find(Submission, f"{where} LIMIT ? OFFSET ?", (*values, limit, start))
+        if names is not None and OF_THE_INDEX.issuperset(names):
+            page = [_without_answers(row) for row in page]
         texts = row_texts(ground, asset, page, base)
         if names is None:
             return count, page, texts

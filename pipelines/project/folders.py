@@ -91,6 +91,11 @@ class Project:
         return self.data / "products"
 
     @property
+    def run_lock(self) -> Path:
+        """Held by whoever writes, for as long as it does."""
+        return self.data / "run.lock"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's own storage."""
         return self.data / "dagster"

@@ -50,3 +50,16 @@ def test_a_file_that_was_taken_out_leaves_its_name(camps: Camps) -> None:
     again = camps.bytes_of("GET", f"data/{camps.id_of(1)}/attachments/{file['uid']}/")
     assert json.loads(again) == {"detail": "Not found."}
     assert camps.ask("GET", f"data/{camps.id_of(1)}/")["photo"] == "a.jpg"
+
+
+@pytest.mark.parametrize("more", [[], ["meta/deprecatedID"], ["families"]])
+def test_an_index_shows_of_each_row_what_the_row_itself_shows(camps: Camps, more: list[str]) -> None:
+    camps.send(1, photo="a.jpg", files={"a.jpg": JPEG})
+    camps.send(2)
+    camps.edit(2, 200)
+    camps.judge(2, "approved")
+    fields = ["_id", "_uuid", "__version__", "_validation_status", "_submission_time", *more]
+    index = camps.ask("GET", f"data/?fields={json.dumps(fields, separators=(',', ':'))}")["results"]
+    rows = camps.ask("GET", "data/")["results"]
+    shown = [*fields, "meta/rootUuid"]
+    assert index == [{key: value for key, value in row.items() if key in shown} for row in rows]
