@@ -1,5 +1,6 @@
-"""`cccm status`, `sources`, `unmapped` and `query`: what stands. Nothing is changed by asking."""
+"""`cccm status`, `sources`, `unmapped`, `quarantine`, `codebook`, `query`: what stands. Asking changes nothing."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -7,9 +8,11 @@ import typer
 from pipelines import status as status_of
 from pipelines.cli.app import Json, Tools, app
 from pipelines.errors import DataError
+from pipelines.harmonize import waiting
+from pipelines.harmonize.codebook import codebook_of_forms
 from pipelines.project import Project
-from pipelines.store.duck import connect, plain_errors, read_rows
-from pipelines.terminal import complain, show_table, warn
+from pipelines.store.duck import connect, in_memory, plain_errors, read_rows
+from pipelines.terminal import complain, say, show_table, warn
 
 if TYPE_CHECKING:
     from pipelines.sources.rights import Rights
@@ -55,17 +58,31 @@ def _rights_line(source: str, rights: "Rights") -> dict[str, object]:
 @app.command()
 def unmapped(tools: Tools = None, as_json: Json = False) -> None:
     """Columns and texts of export files that no layout says, each with the line that would map it."""
-    project = Project.from_environment()
-    names = [project.tool(name).name for name in tools or []] or [tool.name for tool in project.tools()]
-    with connect(project.work_file, read_only=True) as con, plain_errors(str(project.work_file), "run `cccm build`"):
-        rows = read_rows(con, UNMAPPED, [names])
-    show_table("Unmapped", rows, as_json=as_json)
+    show_table("Unmapped", waiting.unmapped(Project.from_environment(), tools), as_json=as_json)
 
 
-UNMAPPED = """
-SELECT tool, layout, path AS "column", text, answers, line FROM ledger.unmapped
-WHERE tool IN (SELECT unnest(?::VARCHAR[])) ORDER BY tool, layout, path, answers DESC, text
-"""
+@app.command()
+def quarantine(
+    tools: Tools = None,
+    restricted: Annotated[bool, typer.Option("--restricted", help="With the answers' texts.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Each answer that waits in quarantine: where it stands, why, and the line that would land it."""
+    rows = waiting.quarantined(Project.from_environment(), tools, restricted=restricted)
+    show_table("In quarantine", rows, as_json=as_json)
+
+
+@app.command()
+def codebook(
+    tool: Annotated[str, typer.Argument(help="The tool.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file ending in .xlsx, .md or .xml.")] = None,
+) -> None:
+    """Write what a tool asks and asked: questions, choices, versions and mappings, in all languages."""
+    from pipelines.products.codebook_file import write_codebook_file  # noqa: PLC0415 - workbooks take a while to load
+
+    with in_memory() as con:
+        codebook_of_forms(con, Project.from_environment().tool(tool))
+        say(f"Written: {write_codebook_file(con, tool, output)}")
 
 
 @app.command()

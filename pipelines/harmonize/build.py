@@ -22,6 +22,7 @@ from pipelines.harmonize.ledger import (
     mark_exceptional,
     write_balance,
 )
+from pipelines.harmonize.missing import write_missing
 from pipelines.harmonize.odk import plain_documents
 from pipelines.harmonize.plan import Plan
 from pipelines.harmonize.unmapped import write_unmapped
@@ -116,7 +117,8 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
         unbalanced = find_unbalanced(con, plan)
     set_period(con, plan, tool.period, project.rounds(tool.name))
     lines = write_balance(con, plan)
-    write_codebook(con, plan)
+    write_codebook(con, plan, tool)
+    write_missing(con, plan)
     write_unmapped(con, plan, archive)
     rows = {table.name: _count(con, table.name) for table in plan.tables.values()}
     return BuildReport(tool.name, rows, lines, exceptions, balanced=not unbalanced, warnings=_warnings(plan))

@@ -1,14 +1,18 @@
-"""The codebook tables: what was asked in every version, with its labels, choices and sensitivity.
+"""The codebook tables: what was asked in every version, with its labels, choices and sensitivity, and what joined it.
 
 They are what the published files obey: codebook.column_ says who may see a column, and a column that is not in it is
 restricted. How a codebook looks to a reader is products/.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from pipelines.forms.form import LEVELS, Form, Labels, Question
+from pipelines.forms.form import LEVELS, Form, Group, Labels, Question, Repeat
+from pipelines.harmonize.compile import plan_of
 from pipelines.harmonize.decode import own_columns
+from pipelines.harmonize.nonanswer import nonanswer_of
 from pipelines.harmonize.plan import Plan, Shape, Table
+from pipelines.project.crosswalk import Crosswalk, Entry, read_crosswalk
+from pipelines.project.tool import Tool
 from pipelines.store.duck import Connection, insert_texts
 
 TABLES = """
@@ -20,10 +24,14 @@ CREATE TABLE IF NOT EXISTS codebook.question (
     list_name VARCHAR, repeat VARCHAR, required VARCHAR, relevant VARCHAR, constraint_ VARCHAR, sensitivity VARCHAR,
     hxl VARCHAR, indicator VARCHAR, status VARCHAR, position INTEGER);
 CREATE TABLE IF NOT EXISTS codebook.choice (
-    tool VARCHAR, version VARCHAR, list_name VARCHAR, name VARCHAR, position INTEGER);
+    tool VARCHAR, version VARCHAR, list_name VARCHAR, name VARCHAR, position INTEGER, missing VARCHAR);
+ALTER TABLE codebook.choice ADD COLUMN IF NOT EXISTS missing VARCHAR;
 CREATE TABLE IF NOT EXISTS codebook.label (
     tool VARCHAR, version VARCHAR, kind VARCHAR, list_name VARCHAR, name VARCHAR, path VARCHAR, language VARCHAR,
     text VARCHAR);
+CREATE TABLE IF NOT EXISTS codebook.mapping (
+    tool VARCHAR, origin VARCHAR, version VARCHAR, path VARCHAR, table_name VARCHAR, column_name VARCHAR, how VARCHAR,
+    recode VARCHAR, why VARCHAR);
 CREATE TABLE IF NOT EXISTS codebook.column_ (
     schema_name VARCHAR, table_name VARCHAR, column_name VARCHAR, sensitivity VARCHAR, description VARCHAR);
 """
@@ -51,38 +59,50 @@ OURS = {
 """Our own columns: who may see each, and what it is."""
 
 
-def write_codebook(con: Connection, plan: Plan) -> None:
+def write_codebook(con: Connection, plan: Plan, tool: Tool) -> None:
     """Write the codebook rows of the plan's tool anew."""
     con.execute(TABLES)
-    for table in ("version", "question", "choice", "label"):
+    for table in ("version", "question", "choice", "label", "mapping"):
         con.execute(f"DELETE FROM codebook.{table} WHERE tool = ?", [plan.tool])
     names = [table.name for table in plan.tables.values()]
     ours = "schema_name IN ('harmonized', 'clean') AND table_name IN (SELECT unnest(?))"
     con.execute(f"DELETE FROM codebook.column_ WHERE {ours}", [names])
-    oldest_first = list(reversed(plan.versions))
-    insert_texts(con, "codebook.version", [_version(form, number) for number, form in enumerate(oldest_first, start=1)])
-    insert_texts(con, "codebook.question", [row for form in oldest_first for row in _questions(plan, form)])
-    insert_texts(con, "codebook.choice", [row for form in oldest_first for row in _choices(form)])
-    insert_texts(con, "codebook.label", [row for form in oldest_first for row in _labels(form)])
+    crosswalk = read_crosswalk(tool.crosswalk_file)
+    asked = _asked(plan)
+    insert_texts(con, "codebook.version", [_version(*each, number) for number, each in enumerate(asked.items(), 1)])
+    insert_texts(con, "codebook.question", [row for each in asked.items() for row in _questions(plan, *each)])
+    insert_texts(con, "codebook.choice", [row for each in asked.items() for row in _choices(*each)])
+    insert_texts(con, "codebook.label", [row for each in asked.items() for row in _labels(*each)])
+    insert_texts(con, "codebook.mapping", [*_mappings(plan, crosswalk), *_layout_mappings(plan, crosswalk)])
     insert_texts(con, "codebook.column_", [row for table in plan.tables.values() for row in _columns(plan, table)])
 
 
-def _version(form: Form, number: int) -> list[str]:
-    return [form.tool, form.version, form.title, str(number), ", ".join(form.languages)]
+def codebook_of_forms(con: Connection, tool: Tool) -> None:
+    """Write the codebook of `tool` into `con` from its forms and crosswalk alone: nothing need be synced or built."""
+    write_codebook(con, plan_of(tool, []), tool)
 
 
-def _questions(plan: Plan, form: Form) -> Iterator[list[str]]:
-    shape = plan.shapes[form.version]
+def _asked(plan: Plan) -> dict[str, Form]:
+    """Every form by the name that rows carry as _form_version: the repository's, oldest first, then those that only a
+    server has.
+    """
+    ours = {form.version: form for form in reversed(plan.versions)}
+    return {**ours, **{name: shape.form for name, shape in plan.shapes.items() if shape.form and name not in ours}}
+
+
+def _version(version: str, form: Form, number: int) -> list[str]:
+    return [form.tool, version, form.title, str(number), ", ".join(form.languages)]
+
+
+def _questions(plan: Plan, version: str, form: Form) -> Iterator[list[str]]:
+    shape = plan.shapes[version]
     for position, question in enumerate(form.questions, start=1):
-        landing = shape.landings.get(question.path)
-        table = plan.tables[landing.suffix] if landing else None
-        column = table.column(landing.column) if table and landing else None
-        rule = shape.splits.get(question.path)
+        table, column = _place(plan, shape, question.path)
         yield [
             form.tool,
-            form.version,
-            table.name if table else f"{form.tool}__{rule.into}" if rule else "",
-            column.name if column else rule.value if rule else "",
+            version,
+            table,
+            column,
             question.path,
             question.name,
             question.type,
@@ -94,22 +114,84 @@ def _questions(plan: Plan, form: Form) -> Iterator[list[str]]:
             question.level,
             question.hxl,
             question.indicator,
-            "split" if rule else "retired" if column and column.retired else "current",
+            "split" if question.path in shape.splits else "retired" if _retired(plan, shape, question) else "current",
             str(position),
         ]
 
 
-def _choices(form: Form) -> Iterator[list[str]]:
+def _place(plan: Plan, shape: Shape, path: str) -> tuple[str, str]:
+    """(table, column) where the answers at `path` go; two empty texts where they go nowhere."""
+    landing = shape.landings.get(path)
+    if landing:
+        return plan.tables[landing.suffix].name, landing.column
+    rule = shape.splits.get(path)
+    return (f"{plan.tool}__{rule.into}", rule.value) if rule else ("", "")
+
+
+def _retired(plan: Plan, shape: Shape, question: Question) -> bool:
+    landing = shape.landings.get(question.path)
+    return bool(landing and plan.tables[landing.suffix].column(landing.column).retired)
+
+
+def _mappings(plan: Plan, crosswalk: Crosswalk) -> Iterator[list[str]]:
+    """What joined each question of each version to its column: an entry, its name, or nothing."""
+    for version, form in _asked(plan).items():
+        entries = {entry.from_: entry for entry in crosswalk.versions.get(form.version, ())}
+        shape = plan.shapes[version]
+        for question in form.questions:
+            entry = entries.get(question.path)
+            place = _place(plan, shape, question.path)
+            how = _by_entry(entry) if entry else _by_itself(plan, shape, question)
+            yield [plan.tool, "version", version, question.path, *place, how, *_said(entry)]
+
+
+def _layout_mappings(plan: Plan, crosswalk: Crosswalk) -> Iterator[list[str]]:
+    """Where the columns of other systems' files go."""
+    for name, layout in crosswalk.layouts.items():
+        for header, entry in layout.columns.items():
+            place = _place(plan, plan.shapes[name], header)
+            yield [plan.tool, "layout", name, header, *place, _by_entry(entry), *_said(entry)]
+
+
+def _by_entry(entry: Entry) -> str:
+    return "crosswalk" if entry.to else "split" if entry.split else "unmapped"
+
+
+def _by_itself(plan: Plan, shape: Shape, question: Question) -> str:
+    landing = shape.landings.get(question.path)
+    if landing is None:
+        return "unmapped"
+    column = plan.tables[landing.suffix].column(landing.column)
+    if column.question is not question:
+        return "same name"
+    return "retired" if column.retired else "names it"
+
+
+def _said(entry: Entry | None) -> tuple[str, str]:
+    """(recode, why) of a crosswalk entry in words."""
+    if entry is None:
+        return "", ""
+    return _in_words(entry.recode), entry.why or entry.unmapped
+
+
+def _in_words(recode: Mapping[str, str]) -> str:
+    return "; ".join(f"{then} → {now}" for then, now in recode.items())
+
+
+def _choices(version: str, form: Form) -> Iterator[list[str]]:
     for list_name, choices in form.choices.items():
         for position, choice in enumerate(choices, start=1):
-            yield [form.tool, form.version, list_name, choice.name, str(position)]
+            yield [form.tool, version, list_name, choice.name, str(position), nonanswer_of(choice)]
 
 
-def _labels(form: Form) -> Iterator[list[str]]:
+def _labels(version: str, form: Form) -> Iterator[list[str]]:
     def rows(kind: str, list_name: str, name: str, path: str, labels: Labels) -> Iterator[list[str]]:
         for language, text in labels.items():
-            yield [form.tool, form.version, kind, list_name, name, path, language, text]
+            yield [form.tool, version, kind, list_name, name, path, language, text]
 
+    holders: tuple[Group | Repeat, ...] = (*form.groups, *form.repeats)
+    for around in holders:
+        yield from rows("group", "", around.name, around.path, around.labels)
     for question in form.questions:
         yield from rows("question", "", question.name, question.path, question.labels)
         yield from rows("hint", "", question.name, question.path, question.hints)

@@ -189,7 +189,8 @@ def _split_row(fates: Fates, split: Split, plan: Plan) -> list[str | None]:
 def _held_row(fates: Fates, held: Held, plan: Plan) -> list[str]:
     leaf, document = held.leaf, fates.document
     row = [plan.tool, *document.key, document.shape, leaf.repeat, leaf.index, leaf.path, leaf.text]
-    return [*row, held.reason, remedy(held.reason, plan.tool, plan.shapes[document.shape], leaf.path)]
+    older = {form.version for form in plan.versions[1:]}
+    return [*row, held.reason, remedy(held.reason, plan.tool, plan.shapes[document.shape], leaf.path, older=older)]
 
 
 def _read_doubtful(

@@ -64,11 +64,12 @@ def list_members(con: Connection, plan: Plan, archive: Attached) -> None:
 
 
 def mark_exceptional(con: Connection, plan: Plan) -> None:
-    """Mark the members that have notes or quarantined answers."""
+    """Mark the members that have notes or quarantined answers, and rows of files: all their landings are careful."""
     tool = literal(plan.tool)
+    files = ", ".join(literal(name) for name, shape in plan.shapes.items() if shape.layout) or "NULL"
     con.execute(
         f"""UPDATE member SET exceptional = true
-            WHERE n_answers IS NULL OR (source, asset, root_id) IN (
+            WHERE n_answers IS NULL OR shape IN ({files}) OR (source, asset, root_id) IN (
                 SELECT (_source, _asset, _id) FROM ledger.note WHERE tool = {tool}
                 UNION SELECT (_source, _asset, _id) FROM ledger.quarantine WHERE tool = {tool})"""
     )

@@ -46,6 +46,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     "wrap": {**_TEXT, "text_wrap": True},
     "wrap_bold": {**_TEXT, "text_wrap": True, "bold": True, "valign": "top"},
     "arabic": {**_CELL, "align": "right", "indent": 1, "reading_order": 2, "shrink": True},
+    "arabic_wrap": {**_CELL, "align": "right", "indent": 1, "reading_order": 2, "text_wrap": True},
     "count": _COUNT,
     "count_bold": {**_COUNT, "bold": True},
     "estimate": {**_COUNT, "italic": True, "font_color": GREY},

@@ -32,9 +32,14 @@ LOOKS_LIKE_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 HEADS = {
     **dict.fromkeys(("count", "count_bold", "change", "percent", "estimate"), "head_count"),
     **dict.fromkeys(("centre", "names"), "head_centre"),
-    "arabic": "head_arabic",
+    **dict.fromkeys(("arabic", "arabic_wrap"), "head_arabic"),
 }
-WRAPPED = {"wrap": 1.2, "wrap_bold": 1.1, "names": 1.2, "gap": 1.2, "head": 1.0, "head_count": 0.95, "head_centre": 1.0}
+WRAPPED = {
+    **dict.fromkeys(("wrap", "arabic_wrap", "names", "gap"), 1.2),
+    **dict.fromkeys(("head", "head_centre"), 1.0),
+    "wrap_bold": 1.1,
+    "head_count": 0.95,
+}
 """Styles whose text runs on over several lines, each with the letters that fit into one unit of a column's width."""
 
 

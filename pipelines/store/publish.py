@@ -50,6 +50,7 @@ def publish(work_file: Path, path: Path, *, restricted: bool) -> Published:
     with new_file(path, mode=0o600 if restricted else 0o644) as con, attached_file(con, work_file, "work"):
         tables = [table for table in _tables(con, schemas, restricted=restricted) if table[2]]
         rows = sum(_copy(con, schema, table, columns) for schema, table, columns in tables)
+        _make_missing(con, restricted=restricted)
     return Published(path, len(tables), sum(len(columns) for _, _, columns in tables), rows)
 
 
@@ -97,6 +98,27 @@ def _copy(con: Connection, schema: str, table: str, columns: list[str]) -> int:
     if said:
         con.execute(f"COMMENT ON TABLE {place} IS {literal(said)}")
     return int(read_value(con, f"SELECT count(*) FROM {place}"))
+
+
+def _make_missing(con: Connection, *, restricted: bool) -> None:
+    """Make the views that say why a cell is empty, over the tables that are here, and the cells in quarantine that they
+    look at; both keep to the columns that are here.
+    """
+    if not read_value(con, f"SELECT count(*) FROM duckdb_tables() WHERE {WORK_TABLE}", ["missing", "definition"]):
+        return
+    con.execute("CREATE SCHEMA missing")
+    con.execute("CREATE TABLE missing.held AS " + (HELD if restricted else HELD + SHOWN) + " ORDER BY ALL")
+    sql = "SELECT definition FROM work.missing.definition WHERE audience = ? ORDER BY view_name"
+    for (definition,) in con.execute(sql, ["all" if restricted else "partners"]).fetchall():
+        con.execute(definition)
+
+
+HELD = "SELECT * FROM work.missing.held AS held"
+
+SHOWN = """
+WHERE EXISTS (FROM duckdb_columns() AS c
+    WHERE database_name = current_database() AND schema_name = 'harmonized' AND c.table_name = held.table_name
+      AND c.column_name IN (held.column_name, held.column_name || '_lat'))"""
 
 
 def read_whole(path: Path) -> Published:

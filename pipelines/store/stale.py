@@ -22,6 +22,9 @@ def drop_tables(con: Connection, schema: str, tables: Collection[str]) -> None:
     """Drop `tables` of `schema`, and what the codebook says of their columns."""
     for table in tables:
         con.execute(f"DROP TABLE IF EXISTS {quote(schema)}.{quote(table)}")
+        if schema == "harmonized" and table_exists(con, "missing", "definition"):
+            con.execute(f"DROP VIEW IF EXISTS missing.{quote(table)}")
+            con.execute("DELETE FROM missing.definition WHERE view_name = ?", [table])
         if table_exists(con, "codebook", "column_"):
             con.execute("DELETE FROM codebook.column_ WHERE schema_name = ? AND table_name = ?", [schema, table])
 
@@ -48,5 +51,5 @@ def _all(con: Connection) -> list[tuple[str, str]]:
 def _with_tool(con: Connection) -> list[tuple[str, str]]:
     """The tables that hold rows of several tools."""
     sql = """SELECT schema_name, table_name FROM duckdb_columns() WHERE database_name = current_database()
-             AND schema_name IN ('codebook', 'ledger', 'quality') AND column_name = 'tool' ORDER BY ALL"""
+             AND schema_name IN ('codebook', 'ledger', 'missing', 'quality') AND column_name = 'tool' ORDER BY ALL"""
     return [(row["schema_name"], row["table_name"]) for row in read_rows(con, sql)]
