@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pipelines.defs.journal import Outcome
 from pipelines.errors import CccmError
-from pipelines.forms.form import Form
-from pipelines.forms.read import read_form, warnings_of
+from pipelines.forms.lint import remarks_of
+from pipelines.forms.read import read_form
 from pipelines.harmonize.compile import plan_of
 from pipelines.project import Project, Tool
 from pipelines.store.duck import connect, read_rows, table_exists
@@ -128,7 +128,7 @@ def _form_line(tool: Tool, version: str) -> Line:
     line: Line = {"tool": tool.name, "version": version, "questions": 0, "languages": "", "awaiting review": 0}
     try:
         form = read_form(tool.form_file(version), tool.name, version)
-        problems = [*warnings_of(tool.form_file(version)), *_unspoken(form)]
+        remarks = remarks_of(tool.form_file(version), form)
     except CccmError as error:
         return {**line, "unclassified": 0, "problems": str(error)}
     texts = sum(len(question.labels.keys() & set(tool.awaiting_review)) for question in form.questions)
@@ -138,7 +138,8 @@ def _form_line(tool: Tool, version: str) -> Line:
         "languages": ", ".join(form.languages),
         "awaiting review": texts,
         "unclassified": sum(not question.sensitivity for question in form.questions),
-        "problems": "; ".join(problems),
+        "problems": "; ".join(str(remark) for remark in remarks if remark.serious),
+        "notes": "; ".join(str(remark) for remark in remarks if not remark.serious),
     }
 
 
@@ -148,14 +149,6 @@ def _crosswalk_line(tool: Tool) -> Iterator[Line]:
         plan_of(tool, [])
     except CccmError as error:
         yield {"tool": tool.name, "version": "crosswalk", "problems": str(error)}
-
-
-def _unspoken(form: Form) -> list[str]:
-    return [
-        f"{question.name} has no label in {', '.join(sorted(missing))}"
-        for question in form.questions
-        if question.labels and (missing := set(form.languages) - question.labels.keys())
-    ]
 
 
 def _read(project: Project, sql: str, params: list[object]) -> list[Line]:
