@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines import drift
 from pipelines import status as status_of
 from pipelines.errors import CccmError, ConfigError, DataError
 from pipelines.project import Project
@@ -103,6 +104,23 @@ def forms_check(tools: Tools = None, as_json: Json = False) -> None:
     show_table("Forms", lines, as_json=as_json)
     if any(line["problems"] for line in lines):
         raise typer.Exit(1)
+
+
+@forms.command("diff")
+def forms_diff(
+    tool: str,
+    old: Annotated[str, typer.Argument(help="The older version.", metavar="A")],
+    new: Annotated[str, typer.Argument(help="The newer version.", metavar="B")],
+    as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+) -> None:
+    """What changed between two versions, and what it does to the answers that are there."""
+    project = Project.from_environment()
+    changes = drift.differences(project, project.tool(tool), old, new)
+    if as_markdown:
+        typer.echo(drift.markdown(tool, old, new, changes), nl=False)
+    else:
+        show_table(f"{tool}: from {old} to {new}", drift.lines(changes), as_json=as_json)
 
 
 @demo.command("serve")

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.defs.journal import Outcome
+from pipelines.drift import unsettled
 from pipelines.errors import CccmError
 from pipelines.forms.lint import remarks_of
 from pipelines.forms.read import read_form
@@ -85,7 +86,7 @@ def forms(project: Project, names: list[str]) -> list[Line]:
     lines = [_form_line(tool, version) for tool in tools for version in tool.versions]
     if any(line["problems"] for line in lines):
         return lines
-    return [*lines, *(line for tool in tools for line in _crosswalk_line(tool))]
+    return [*lines, *(line for tool in tools for line in _crosswalk_line(project, tool))]
 
 
 def _tool_line(project: Project, tool: Tool) -> Line:
@@ -143,12 +144,19 @@ def _form_line(tool: Tool, version: str) -> Line:
     }
 
 
-def _crosswalk_line(tool: Tool) -> Iterator[Line]:
-    """A line about the tool's crosswalk, where it does not fit its forms."""
+def _crosswalk_line(project: Project, tool: Tool) -> Iterator[Line]:
+    """A line about the tool's crosswalk, where it does not fit its forms, or leaves a breaking change unsaid."""
     try:
         plan_of(tool, [])
     except CccmError as error:
         yield {"tool": tool.name, "version": "crosswalk", "problems": str(error)}
+        return
+    missing = [
+        f"{change.rule} {change.sentence}: {change.effect}; add under '{old}' of {tool.crosswalk_file} {change.entry}"
+        for old, change in unsettled(project, tool)
+    ]
+    if missing:
+        yield {"tool": tool.name, "version": "crosswalk", "problems": "; ".join(missing)}
 
 
 def _read(project: Project, sql: str, params: list[object]) -> list[Line]:

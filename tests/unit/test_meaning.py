@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from pipelines.forms.form import Choice, Form
 from pipelines.forms.meaning import same_meaning
 from pipelines.forms.read import read_form
-from pipelines.project.crosswalk import read_crosswalk
 
 FSMT = Path(__file__).parents[2] / "xlsforms" / "fsmt"
 
@@ -105,6 +104,18 @@ DIFFERENT = [
 ]
 
 
+REWORDED = [
+    ("Gender of the respondent", "Sex of the person interviewed"),
+    ("Nobody", "No one"),
+    ("Latrine", "Toilet"),
+    ("Rarely", "Seldom"),
+    ("IDPs", "Internally displaced persons"),
+    ("Water", "Water supply"),
+    ("مراحيض", "حمامات"),
+    ("کەمپ", "ئۆردوگا"),
+]
+
+
 @pytest.mark.parametrize(("old", "new"), SAME)
 def test_a_label_written_better_means_the_same(old: str, new: str) -> None:
     assert same_meaning(old, new)
@@ -123,23 +134,6 @@ def test_the_judgement_does_not_depend_on_the_order(old: str, new: str) -> None:
     assert same_meaning(old, new) == same_meaning(new, old)
 
 
-def labelled_alike() -> Iterator[tuple[str, str]]:
-    """The labels of each old code and of the new code that people wrote beside it into the crosswalk."""
-    old, new = (read_form(FSMT / f"{version}.xlsx", "fsmt", version) for version in ("2019-1", "2026-1"))
-    by_name = {question.name: question for question in new.questions}
-    for entry in read_crosswalk(FSMT / "crosswalk.yml").versions["2019-1"]:
-        question = by_name.get(entry.to.rpartition(".")[2])
-        if entry.recode and question:
-            before, after = named(old, old.question(entry.from_).list_name), named(new, question.list_name)
-            for one, other in entry.recode.items():
-                if one in before and other in after:
-                    yield from pairs(before[one], after[other])
-
-
-def named(form: Form, list_name: str) -> dict[str, Choice]:
-    return {choice.name: choice for choice in form.choices.get(list_name, ())}
-
-
 def pairs(one: Choice, other: Choice) -> Iterator[tuple[str, str]]:
     return ((one.labels[language], other.labels[language]) for language in one.labels.keys() & other.labels.keys())
 
@@ -152,21 +146,19 @@ def told_apart(form: Form) -> Iterator[tuple[str, str]]:
                 yield from pairs(one, other)
 
 
+def test_what_is_said_in_other_words_is_left_to_people() -> None:
+    """The price of being careful: pairs of one meaning that raise an alarm, beside those that do not."""
+    alarms = [pair for pair in [*SAME, *REWORDED] if not same_meaning(*pair)]
+    print(f"\n{len(alarms)} of {len(SAME) + len(REWORDED)} pairs of one meaning raise an alarm")
+    assert alarms == REWORDED
+
+
 @pytest.mark.slow
-def test_on_our_own_versions_it_errs_rarely_and_to_the_careful_side() -> None:
-    same = sorted(labelled_alike())
+def test_choices_of_our_own_forms_are_told_apart() -> None:
     forms = [read_form(FSMT / f"{version}.xlsx", "fsmt", version) for version in ("2019-1", "2026-1")]
-    different = sorted(pair for form in forms for pair in told_apart(form))
-    alarms = [pair for pair in same if not same_meaning(*pair)]
-    missed = [pair for pair in different if same_meaning(*pair)]
-    written = sum(one != other for one, other in same)
-    print(
-        f"\n{len(alarms)} of {len(same)} pairs that people joined ({written} written otherwise) raise an alarm; {alarms[:12]}"
-    )
-    print(f"{len(missed)} of {len(different)} pairs that people tell apart are taken for the same; {missed[:12]}")
-    assert (len(same) > 100, len(different) > 1000) == (True, True)
-    assert len(missed) / len(different) < 0.001
-    assert len(alarms) / len(same) < 0.25
+    different = [pair for form in forms for pair in told_apart(form)]
+    assert len(different) > 1000
+    assert [pair for pair in different if same_meaning(*pair)] == []
 
 
 @pytest.mark.slow
