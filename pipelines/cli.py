@@ -123,6 +123,13 @@ def forms_diff(
         show_table(f"{tool}: from {old} to {new}", drift.lines(changes), as_json=as_json)
 
 
+@forms.command("propose")
+def forms_propose(tool: str) -> None:
+    """Lines for the crosswalk: what questions that nothing joins may have become. Look through them, then paste."""
+    lines = drift.proposed(Project.from_environment().tool(tool))
+    typer.echo(lines or f"# Nothing in xlsforms/{tool} is like a question that a newer version leaves out.\n", nl=False)
+
+
 @demo.command("serve")
 def demo_serve(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8017) -> None:
     """Serve the stand-in KoboToolbox server alone, until interrupted."""

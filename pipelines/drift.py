@@ -3,10 +3,12 @@
 Reads forms, the crosswalk and the work file only. What a change is, is forms/; how it is printed is terminal.py.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.forms.change import CLASSES, RULES, Change
 from pipelines.forms.diff import diff
+from pipelines.forms.propose import proposals
 from pipelines.forms.read import read_form
 from pipelines.project import Project, Tool
 from pipelines.project.crosswalk import read_crosswalk
@@ -31,6 +33,18 @@ def unsettled(project: Project, tool: Tool) -> Iterator[tuple[str, Change]]:
     """(older version, change) between consecutive versions of a tool, where a line of the crosswalk is due."""
     for old, new in zip(tool.versions, tool.versions[1:], strict=False):
         yield from ((old, change) for change in differences(project, tool, old, new) if change.needs_a_line)
+
+
+def proposed(tool: Tool) -> str:
+    """Lines for the crosswalk of a tool, by version, as YAML to look through and paste; empty where there are none."""
+    said = read_crosswalk(tool.crosswalk_file).versions
+    parts: list[str] = []
+    for old, new in zip(tool.versions, tool.versions[1:], strict=False):
+        before, after = (read_form(tool.form_file(version), tool.name, version) for version in (old, new))
+        found = proposals(before, after, said.get(old, ()))
+        if found:
+            parts.append(f"  {json.dumps(old)}:\n" + "".join(proposal.written() for proposal in found))
+    return "versions:\n" + "".join(parts) if parts else ""
 
 
 def answered(project: Project, tool: str, version: str) -> dict[str, int]:

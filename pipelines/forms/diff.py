@@ -132,7 +132,7 @@ def _pair(
     answered: Answered,
 ) -> Iterator[Change]:
     settled, rows = entry is not None, answered(old.path)
-    line = f"- {{from: {old.path}, to: {_column(new)}}}"
+    line = f"- {{from: {old.path}, to: {column_of(new)}}}"
     if old.name != new.name:
         effect = _rows(rows, f"in the column {new.name}")
         yield Change(
@@ -216,13 +216,13 @@ def _codes(
         if languages := _meant_otherwise(before[code], after[code]):
             sentence = f"the code '{code}' of '{old.name}' means something else in {', '.join(languages)}"
             effect = _rows(rows, f"where they chose it, kept apart from the new '{code}' until a line says what it is")
-            yield _about_code("D403", old, new, code, _twin(before[code], after) or code, sentence, effect)
+            yield _about_code("D403", old, new, code, twin_of(before[code], after) or code, sentence, effect)
     gone = [code for code in before if code not in after and code not in recode]
     for code in gone:
         sentence = f"the choice '{code}' of '{old.name}' is no longer offered"
         effect = _rows(rows, "where they chose it, under a code that today's list does not have")
         yield _about_code(
-            "D108" if rows == 0 else "D405", old, new, code, _twin(before[code], after) or code, sentence, effect
+            "D108" if rows == 0 else "D405", old, new, code, twin_of(before[code], after) or code, sentence, effect
         )
     came = [code for code in after if code not in before and code not in recode.values()]
     if came:
@@ -230,11 +230,11 @@ def _codes(
 
 
 def _about_code(rule: str, old: Question, new: Question, code: str, to: str, sentence: str, effect: str) -> Change:
-    entry = f'- {{from: {old.path}, to: {_column(new)}, recode: {{"{code}": "{to}"}}}}'
+    entry = f'- {{from: {old.path}, to: {column_of(new)}, recode: {{"{code}": "{to}"}}}}'
     return Change(rule=rule, path=old.path, sentence=sentence, effect=effect, entry=entry)
 
 
-def _twin(choice: Choice, after: Mapping[str, Choice]) -> str:
+def twin_of(choice: Choice, after: Mapping[str, Choice]) -> str:
     """The one code of today whose label says what this one's said."""
     same = [
         code
@@ -254,7 +254,7 @@ def _changed(old: Labels, new: Labels) -> list[str]:
     return [code for code in old if code in new and old[code] != new[code]]
 
 
-def _column(question: Question) -> str:
+def column_of(question: Question) -> str:
     """How the crosswalk calls the column of a question."""
     return f"{question.repeats[-1].rpartition('/')[2]}.{question.name}" if question.repeats else question.name
 

@@ -93,10 +93,15 @@ def _candidate(question: Question, other: Question, old: Form, new: Form) -> Can
 
 
 def _labels(question: Question, other: Question) -> float:
-    """How alike the labels are, over all languages that both speak."""
+    """How alike the labels are, over all languages that both speak; half as much where they name other numbers."""
     spoken = question.labels.keys() & other.labels.keys()
-    alike = [likeness(words_of(question.labels[code]), words_of(other.labels[code])) for code in spoken]
+    words = [(words_of(question.labels[code]), words_of(other.labels[code])) for code in spoken]
+    alike = [likeness(old, new) / (1 if _numbers(old) == _numbers(new) else 2) for old, new in words]
     return sum(alike) / len(alike) if alike else 0.0
+
+
+def _numbers(words: Sequence[str]) -> list[str]:
+    return [word for word in words if word[0].isdigit()]
 
 
 def _choices(question: Question, other: Question, old: Form, new: Form) -> float | None:

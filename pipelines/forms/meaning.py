@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 LETTERS = str.maketrans(
     {
@@ -68,9 +69,10 @@ def likeness(old: Iterable[str], new: Iterable[str]) -> float:
     return 2 * (len(left) - len(_unmatched(left, right)[0])) / (len(left) + len(right))
 
 
-def words_of(label: str) -> list[str]:
+@lru_cache(maxsize=8192)
+def words_of(label: str) -> tuple[str, ...]:
     """The words of a label that carry its meaning, in the plainest spelling."""
-    return [word for word in _words(label) if word not in LITTLE]
+    return tuple(word for word in _words(label) if word not in LITTLE)
 
 
 def _parted(label: str) -> tuple[str, str]:
@@ -129,6 +131,7 @@ def _unmatched(left: Sequence[str], right: Sequence[str]) -> tuple[list[str], li
     return lost, came
 
 
+@lru_cache(maxsize=65536)
 def _alike(a: str, b: str) -> bool:
     """Whether two words are one in two spellings. Short words are told apart by a single letter, long ones are not."""
     if a == b:

@@ -161,7 +161,7 @@ def test_choices_of_our_own_forms_are_told_apart() -> None:
     assert [pair for pair in different if same_meaning(*pair)] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_choices_that_real_forms_tell_apart_are_told_apart(shared: Path) -> None:
     """Labels of two codes of one list in the forms of REACH and UNHCR: English, Arabic, Dari, Pashto, French."""
     files = [
