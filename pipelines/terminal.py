@@ -8,13 +8,33 @@ from contextlib import contextmanager
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from pipelines.errors import CccmError
 
 out = Console()
 err = Console(stderr=True)
+
+LONGEST_WORD = 16
+"""A word of a table that is no longer than this is not broken."""
+
+COLUMNS = (
+    SpinnerColumn(),
+    TextColumn("{task.description:<34}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+)
+"""What a progress bar shows."""
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool = False) -> None:
@@ -27,18 +47,35 @@ def show_table(title: str, rows: Sequence[Mapping[str, object]], *, as_json: boo
         say(f"{title}: nothing" if title else "nothing")
         return
     names = list(dict.fromkeys(name for row in rows for name in row))
-    if sum(map(len, names)) + len(names) > out.width:
+    least = {name: _least_width(rows, name) for name in names}
+    if sum(least.values()) + 2 * len(names) > out.width:
         _show_records(rows)
         return
     for name in names:
-        numeric = all(isinstance(row.get(name), int | float) for row in rows)
+        numeric = _is_numeric(rows, name)
         first = name == names[0]
         table.add_column(
-            escape(name), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric or first
+            escape(name),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=numeric or first,
+            min_width=least[name],
         )
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in names))
     out.print(table)
+
+
+def _least_width(rows: Sequence[Mapping[str, object]], name: str) -> int:
+    """How wide a column must be so that no word is broken that could be spared it."""
+    words = [name, *(_cell(row.get(name)) for row in rows)]
+    if not _is_numeric(rows, name):
+        words = [word for text in words for word in text.split()]
+    return min(LONGEST_WORD, max(map(len, words), default=1))
+
+
+def _is_numeric(rows: Sequence[Mapping[str, object]], name: str) -> bool:
+    return all(isinstance(row.get(name), int | float) for row in rows)
 
 
 def _show_records(rows: Sequence[Mapping[str, object]]) -> None:
@@ -67,39 +104,31 @@ def warn(sentence: str) -> None:
 @contextmanager
 def step_bar(total: int, *, quiet: bool = False) -> Iterator[Callable[[str, int | None], None]]:
     """Yield a callback for a run's progress: the step, and how many submissions it has seen (None where it counts
-    none).
+    none). A step that counts has a bar of its own.
     """
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<34}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, transient=not sys.stderr.isatty(), disable=quiet) as progress:
-        task = progress.add_task("starting", total=total)
+    with Progress(*COLUMNS, console=err, transient=not sys.stderr.isatty(), disable=quiet) as progress:
+        whole = progress.add_task("starting", total=total)
         seen: set[str] = set()
+        counting: dict[str, TaskID] = {}
 
         def tell(step: str, done: int | None) -> None:
+            for other in counting.keys() - {step}:
+                progress.update(counting[other], total=progress.tasks[counting[other]].completed)
             seen.add(step)
-            counted = f" {done:,}" if done else ""
-            progress.update(task, description=f"{step}{counted}", completed=len(seen))
+            progress.update(whole, description=step, completed=len(seen))
+            if done:
+                if step not in counting:
+                    counting[step] = progress.add_task(f"  {step.removeprefix('archive/')}", total=None)
+                progress.update(counting[step], completed=done)
 
         yield tell
-        progress.update(task, description="done", completed=total)
+        progress.update(whole, description="done", completed=total)
 
 
 @contextmanager
 def count_bar(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """Yield a callback for (done, total)."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<34}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, transient=not sys.stderr.isatty(), disable=quiet) as progress:
+    with Progress(*COLUMNS, console=err, transient=not sys.stderr.isatty(), disable=quiet) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

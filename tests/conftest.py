@@ -1,10 +1,12 @@
 """What every room of the tests may ask for. What only one of them needs stands there."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipelines.project import Project
+from tests import guard
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -14,6 +16,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(REPOSITORY / "tests" / "flow"):
             item.add_marker(pytest.mark.slow)
+
+
+guard.install()
+
+
+@pytest.fixture(autouse=True)
+def _speaks_to_this_machine_only() -> Iterator[None]:
+    guard.strayed.clear()
+    yield
+    assert guard.strayed == []
 
 
 @pytest.fixture(scope="session")

@@ -1,98 +1,52 @@
 """One tool's archive file, open: record what a source sent, keep form versions, mark what is gone.
 
-How a document's leaves are counted is leaves.py; whether a disappearance may be believed is guard.py; reading the
-current rows for a build is reading.py.
+What becomes of a page is record.py, of its files attachments.py; how a document's leaves are counted is leaves.py;
+whether a disappearance may be believed is guard.py; reading the current rows for a build is reading.py.
 """
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 
-from pipelines.archive.leaves import count_and_digest
-from pipelines.archive.schema import STORAGE_VERSION, TABLES
-from pipelines.store.duck import Connection, connect, new_file, read_rows, read_value, transaction
+from pipelines.archive.attachments import Wanted, awaited, note_stored, note_tried, wanted_files
+from pipelines.archive.chain import linked as transaction
+from pipelines.archive.known import standing_rows
+from pipelines.archive.opening import opened
+from pipelines.archive.outline import Outline, Outlines, outlines_in
+from pipelines.archive.probe import Probe, keep_probe, last_probe
+from pipelines.archive.record import Prepared, layers, prepared, record, roots_of
+from pipelines.archive.submission import AttachedFile, Counts, Known, Standing, Submission
+from pipelines.store.duck import Connection, read_rows, read_value
 
-NEVER_CHECKPOINT_BY_ITSELF = "1TB"
-"""A checkpoint per page costs 60 % more time and nearly doubles the file; one at the end does not."""
+__all__ = ["Archive", "AttachedFile", "Counts", "Known", "Run", "Submission", "open_archive"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """One submission as a source hands it over; `raw` is the server's own text, `submitted_at` UTC without zone."""
-
-    root_id: str
-    raw: str
-    raw_kind: str
-    instance_id: str = ""
-    server_id: str = ""
-    form_version: str = ""
-    submitted_at: datetime | None = None
-    submitted_by: str = ""
-    validation_status: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many submissions a sync saw, and what had happened to them."""
-
-    seen: int = 0
-    new: int = 0
-    edited: int = 0
-    deleted: int = 0
-    returned: int = 0
-    status_changed: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
-
-    @property
-    def changed(self) -> int:
-        """How many revisions or tombstones these counts stand for."""
-        return self.new + self.edited + self.deleted + self.returned + self.status_changed
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the archive holds of a current submission, for comparing with a server's index."""
-
-    root_id: str
-    server_id: str
-    instance_id: str
-    form_version: str
-    validation_status: str
+MEMORY_LIMIT = "80MB"
+"""What waits for that checkpoint beyond this rests beside the file until then, not in memory."""
 
 
 @contextmanager
 def open_archive(path: Path) -> Iterator["Archive"]:
-    """Yield the archive at `path`, made first where there is none; checkpointed at the end, so no WAL is left at
-    rest.
-    """
-    if not path.exists():
-        with new_file(path, storage_version=STORAGE_VERSION, mode=0o600) as con:
-            con.execute(TABLES)
-    with connect(path) as con:
-        con.execute(f"SET checkpoint_threshold = '{NEVER_CHECKPOINT_BY_ITSELF}'")
-        yield Archive(con)
-        con.execute("CHECKPOINT")
+    """Yield the archive at `path`, made first where there is none; how it is held to what was left is opening.py."""
+    with opened(path) as (con, mended):
+        con.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        yield Archive(con, mended)
 
 
 class Archive:
-    """An archive file, open for writing."""
+    """An archive file, open for writing; `mended` is a sentence on what a killed run had left, empty where nothing."""
 
-    def __init__(self, con: Connection) -> None:
+    def __init__(self, con: Connection, mended: str = "") -> None:
         self._con = con
+        self.mended = mended
 
     def begin_run(self, source: str, asset: str, started_at: datetime) -> "Run":
         """A new line of sync_run, not complete yet."""
         with transaction(self._con):
             number = 1 + (read_value(self._con, "SELECT max(run) FROM sync_run") or 0)
-            row = [number, source, asset, started_at]
-            self._con.execute("INSERT INTO sync_run VALUES (?, ?, ?, ?, NULL, 0, 0, 0, 0, 0, 0, false, NULL)", row)
+            self._con.execute(BEGIN_RUN, [number, source, asset, started_at])
         return Run(self._con, number, source, asset)
 
     def known(self, source: str, asset: str) -> tuple[Known, ...]:
@@ -100,6 +54,38 @@ class Archive:
         columns = "root_id, server_id, instance_id, form_version, validation_status"
         sql = f"SELECT {columns} FROM submission WHERE source = ? AND asset = ? AND gone_run IS NULL ORDER BY root_id"
         return tuple(Known(*row) for row in self._con.execute(sql, [source, asset]).fetchall())
+
+    def standing(self, source: str, asset: str) -> Iterator[Standing]:
+        """What stands as current for this asset, as a server's index would show it."""
+        return standing_rows(self._con, source, asset)
+
+    def last_permission(self, source: str, asset: str) -> str | None:
+        """What our account was allowed at the last complete sync of this asset; None where that is not known."""
+        sql = (
+            """SELECT permission FROM sync_run WHERE source = ? AND asset = ? AND complete ORDER BY run DESC LIMIT 1"""
+        )
+        permission: str | None = read_value(self._con, sql, [source, asset])
+        return permission
+
+    def was_completed(self, source: str, asset: str) -> bool:
+        """Whether a sync of this asset ever came to its end."""
+        sql = "SELECT count(*) FROM sync_run WHERE source = ? AND asset = ? AND complete"
+        return bool(read_value(self._con, sql, [source, asset]))
+
+    def contents_of_forms(self, source: str, asset: str) -> tuple[str, ...]:
+        """The content of every archived form version of this asset."""
+        sql = "SELECT content FROM form_version WHERE source = ? AND asset = ? ORDER BY version"
+        return tuple(row[0] for row in self._con.execute(sql, [source, asset]).fetchall())
+
+    def last_probe(self, source: str, asset: str) -> Probe | None:
+        """What the last complete sync of this asset left for the next one; None where there was none."""
+        return last_probe(self._con, source, asset)
+
+    def example(self, source: str, asset: str, form_version: str) -> tuple[str, str] | None:
+        """(root id, raw) of the first current submission of this asset and version; None where there is none."""
+        sql = """SELECT root_id, raw FROM submission
+                 WHERE source = ? AND asset = ? AND form_version = ? AND gone_run IS NULL ORDER BY root_id LIMIT 1"""
+        return self._con.execute(sql, [source, asset, form_version]).fetchone()
 
     def form_versions(self, source: str, asset: str) -> frozenset[str]:
         """The server's form versions whose content is archived."""
@@ -121,19 +107,37 @@ class Run:
     number: int
     source: str
     asset: str
-    counts: Counts = Counts()
+    counts: Counts = Counts()  # noqa: RUF009 - a value
+    _roots: set[str] | None = None  # every root id of the asset, once something was recorded
+    _outlines: Outlines | None = None
+
+    @property
+    def outlines(self) -> Outlines:
+        """The outlines of the form versions that are archived now."""
+        self._outlines = self._outlines or outlines_in(self._con)
+        return self._outlines
 
     def keep_form_version(self, version: str, content: str) -> None:
         """Keep the `content` of a form version as the server sent it."""
         row = [self.source, self.asset, version, content, self.number]
         with transaction(self._con):
             self._con.execute("INSERT INTO form_version VALUES (?, ?, ?, ?, ?)", row)
+        self._outlines = None
 
     def record(self, submissions: Sequence[Submission]) -> Counts:
         """Archive what is new or different among `submissions`; what stands unchanged adds no revision."""
+        return self.record_prepared([prepared(one, self._outline(one)) for one in submissions])
+
+    def record_prepared(self, page: Sequence[Prepared]) -> Counts:
+        """The same, of submissions that other threads have prepared."""
+        if self._roots is None:
+            self._roots = roots_of(self._con, self.source, self.asset)
         with transaction(self._con):
-            for layer in _layers(submissions):
-                self._record(layer)
+            for layer in layers(page):
+                happened = Counter(record(self._con, self.number, self.source, self.asset, layer, self._roots))
+                del happened["unchanged"]
+                self._add(Counts(seen=len(layer), **happened))
+                self._roots.update(one.submission.root_id for one in layer)
         return self.counts
 
     def note_unchanged(self, seen: int) -> None:
@@ -149,131 +153,61 @@ class Run:
             self._con.execute(sql, [self.number, self.source, self.asset, list(root_ids)])
             self._add(Counts(deleted=len(root_ids)))
 
+    def note_server(self, permission: str, count: int | None) -> None:
+        """Keep what our account may do on the server, and how many submissions the server says it has."""
+        with transaction(self._con):
+            sql = "UPDATE sync_run SET permission = ?, server_count = ? WHERE run = ?"
+            self._con.execute(sql, [permission, count, self.number])
+
+    def wanted_files(self, *, all_of_them: bool = False) -> list[Wanted]:
+        """The files to be fetched now."""
+        return wanted_files(self._con, self.source, self.asset, all_of_them=all_of_them)
+
+    def note_files(self, stored: Sequence[tuple[Wanted, str]], failed: Sequence[Wanted]) -> None:
+        """Say which files rest in the store now, under which hash, and which were asked for in vain."""
+        with transaction(self._con):
+            if stored:
+                note_stored(self._con, self.source, self.asset, stored)
+            if failed:
+                note_tried(self._con, self.source, self.asset, self.number, failed)
+
+    def note_effort(self, requests: int, stored: int) -> int:
+        """Keep how many requests the run made and how many files it stored; how many are awaited still."""
+        with transaction(self._con):
+            still = awaited(self._con, self.source, self.asset)
+            sql = "UPDATE sync_run SET requests = ?, attachments_stored = ?, attachments_awaited = ? WHERE run = ?"
+            self._con.execute(sql, [requests, stored, still, self.number])
+        return still
+
     def complete(self, server_time: datetime, *, doubted: bool = False) -> None:
         """Say that all the server showed at `server_time` (UTC) is archived; `doubted` where it showed too little."""
         with transaction(self._con):
             sql = "UPDATE sync_run SET complete = true, server_time = ?, error_class = ? WHERE run = ?"
             self._con.execute(sql, [server_time, "data" if doubted else None, self.number])
 
+    def keep_probe(self, probe: Probe) -> None:
+        """Leave `probe` for the next sync of this asset."""
+        keep_probe(self._con, self.source, self.asset, probe)
+
     def fail(self, error_class: str) -> None:
         """Say why this run did not complete; what it archived so far stays."""
         with transaction(self._con):
             self._con.execute("UPDATE sync_run SET error_class = ? WHERE run = ?", [error_class, self.number])
 
-    def _record(self, submissions: Sequence[Submission]) -> None:
-        hashes = {submission.root_id: _sha256(submission.raw) for submission in submissions}
-        found = self._compare(submissions, hashes)
-        replaced = [root_id for root_id, (happened, _) in found.items() if happened in {"edited", "status_changed"}]
-        if replaced:
-            self._con.execute(REPLACE, [self.number, self.source, self.asset, replaced])
-        changed = [submission for submission in submissions if found[submission.root_id][0] != "unchanged"]
-        if changed:
-            self._insert(sorted(changed, key=_arrival), hashes, {root_id: last for root_id, (_, last) in found.items()})
-        counted = Counter(happened for happened, _ in found.values() if happened != "unchanged")
-        self._add(Counts(seen=len(submissions), **counted))
-
-    def _compare(self, submissions: Sequence[Submission], hashes: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-        """What happened to each submission, and its last revision so far, by root id."""
-        arrived = [
-            [submission.root_id for submission in submissions],
-            [submission.instance_id for submission in submissions],
-            [submission.validation_status for submission in submissions],
-            [hashes[submission.root_id] for submission in submissions],
-        ]
-        rows = self._con.execute(COMPARE, [*arrived, self.source, self.asset]).fetchall()
-        return {root_id: (happened, revision) for root_id, happened, revision in rows}
-
-    def _insert(
-        self, submissions: Sequence[Submission], hashes: Mapping[str, str], revisions: Mapping[str, int]
-    ) -> None:
-        counted = [_counted(submission) for submission in submissions]
-        columns = [
-            [submission.root_id for submission in submissions],
-            [revisions[submission.root_id] + 1 for submission in submissions],
-            [submission.instance_id for submission in submissions],
-            [submission.server_id for submission in submissions],
-            [submission.form_version for submission in submissions],
-            [submission.submitted_at for submission in submissions],
-            [submission.submitted_by for submission in submissions],
-            [submission.raw for submission in submissions],
-            [submission.raw_kind for submission in submissions],
-            [hashes[submission.root_id] for submission in submissions],
-            [answers for answers, _ in counted],
-            [digested for _, digested in counted],
-            [submission.validation_status for submission in submissions],
-        ]
-        self._con.execute(INSERT, [self.source, self.asset, *columns, self.number])
+    def _outline(self, sent: Submission) -> Outline:
+        return self.outlines.of(self.source, self.asset, sent.form_version, sent.raw_kind)
 
     def _add(self, counts: Counts) -> None:
         self.counts += counts
-        values = [getattr(self.counts, f.name) for f in fields(Counts)]
-        names = ", ".join(f"{f.name} = ?" for f in fields(Counts))
+        values = [getattr(self.counts, name) for name in COUNTED]
+        names = ", ".join(f"{name} = ?" for name in COUNTED)
         self._con.execute(f"UPDATE sync_run SET {names} WHERE run = ?", [*values, self.number])
 
 
-COMPARE = """
-WITH arrived AS (
-    SELECT unnest(?::VARCHAR[]) AS root_id, unnest(?::VARCHAR[]) AS instance_id,
-           unnest(?::VARCHAR[]) AS validation_status, unnest(?::VARCHAR[]) AS raw_sha256
-), known AS (
-    SELECT root_id, revision, instance_id, validation_status, raw_sha256, gone_run IS NULL AS stands
-    FROM submission WHERE source = ? AND asset = ? AND root_id IN (SELECT root_id FROM arrived)
-), last AS (
-    SELECT root_id, max(revision) AS revision FROM known GROUP BY root_id
-)
-SELECT root_id,
-       CASE WHEN last.root_id IS NULL THEN 'new'
-            WHEN standing.root_id IS NULL THEN 'returned'
-            WHEN standing.raw_sha256 = arrived.raw_sha256 THEN 'unchanged'
-            WHEN standing.instance_id = arrived.instance_id AND standing.validation_status <> arrived.validation_status
-            THEN 'status_changed'
-            ELSE 'edited' END,
-       coalesce(last.revision, 0)
-FROM arrived LEFT JOIN last USING (root_id)
-LEFT JOIN (SELECT * FROM known WHERE stands) AS standing USING (root_id)
+COUNTED = tuple(f.name for f in fields(Counts) if f.name != "attachments_changed")
+"""The counts that have a column in sync_run; revisions that change files alone are told by `submission.changed`."""
+
+BEGIN_RUN = """
+INSERT INTO sync_run (run, source, asset, started_at, seen, new, edited, deleted, returned, status_changed, complete)
+VALUES (?, ?, ?, ?, 0, 0, 0, 0, 0, 0, false)
 """
-
-REPLACE = """
-UPDATE submission SET gone_run = ?, gone_why = 'replaced'
-WHERE source = ? AND asset = ? AND gone_run IS NULL AND root_id IN (SELECT unnest(?::VARCHAR[]))
-"""
-
-INSERT = """
-INSERT INTO submission
-SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::INTEGER[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]),
-       unnest(?::VARCHAR[]), unnest(?::TIMESTAMP[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]),
-       unnest(?::VARCHAR[]), unnest(?::INTEGER[]), unnest(?::UBIGINT[]), unnest(?::VARCHAR[]), ?, NULL, NULL
-"""
-
-
-def _layers(submissions: Sequence[Submission]) -> list[list[Submission]]:
-    """`submissions` in order, parted so that no layer names one submission twice: a second sight is a second
-    revision.
-    """
-    layers: list[list[Submission]] = []
-    times: dict[str, int] = {}
-    for submission in submissions:
-        depth = times.get(submission.root_id, 0)
-        times[submission.root_id] = depth + 1
-        if depth == len(layers):
-            layers.append([])
-        layers[depth].append(submission)
-    return layers
-
-
-def _arrival(submission: Submission) -> tuple[float, str]:
-    """The order in which a server numbered its submissions."""
-    number = submission.server_id
-    return (float(number) if number.isdecimal() else math.inf), submission.root_id
-
-
-def _sha256(raw: str) -> str:
-    return sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _counted(submission: Submission) -> tuple[int | None, int | None]:
-    """How many answers, and their digest; (None, None) for a document that cannot be read: it is kept all the same."""
-    try:
-        return count_and_digest(submission.root_id, submission.raw, submission.raw_kind)
-    except (ValueError, RecursionError):
-        return None, None

@@ -16,6 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import md5
 
+from pipelines.archive.odk import ENVELOPE, Records, csv_records, xml_records
+from pipelines.archive.outline import NO_OUTLINE, Outline
+
 US, RS = "\x1f", "\x1e"
 """Unit and record separator: they part the pieces of what is hashed."""
 
@@ -47,11 +50,10 @@ SERVER_KEYS: Mapping[str, frozenset[str]] = {
         }
     ),
     "csv_row": frozenset(),
+    "odk_xml": ENVELOPE,
+    "odk_csv": ENVELOPE,
 }
 """What the server adds to a document of each kind: envelope, not answers. Any other key is an answer."""
-
-Records = dict[tuple[str, str], list[tuple[str, str]]]
-"""(repeat, index) -> the (path, text) of each answer there, in the order of the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +66,16 @@ class Leaf:
     text: str
 
 
-def leaves(raw: str, raw_kind: str) -> tuple[Leaf, ...]:
-    """The answers in `raw`; ValueError where it is no readable document."""
-    found = _records(raw, raw_kind)
+def leaves(raw: str, raw_kind: str, outline: Outline = NO_OUTLINE) -> tuple[Leaf, ...]:
+    """The answers in `raw`; ValueError where it is no readable document. `outline` is of its form (outline.py)."""
+    found = _records(raw, raw_kind, outline)
     return tuple(Leaf(repeat, index, path, text) for (repeat, index), said in found.items() for path, text in said)
 
 
-def count_and_digest(root_id: str, raw: str, raw_kind: str) -> tuple[int, int]:
+def count_and_digest(root_id: str, raw: str, raw_kind: str, outline: Outline = NO_OUTLINE) -> tuple[int, int]:
     """How many answers `raw` holds, and their digest in 0 … 2^64 - 1; ValueError where it is no document in Unicode."""
     count = total = 0
-    for (repeat, index), said in _records(raw, raw_kind).items():
+    for (repeat, index), said in _records(raw, raw_kind, outline).items():
         if said:
             count += len(said)
             total += _hash(f"{root_id}{US}{repeat}{US}{index}{RS}", said)
@@ -85,7 +87,13 @@ def _hash(start: str, said: list[tuple[str, str]]) -> int:
     return int.from_bytes(md5((start + written).encode(), usedforsecurity=False).digest()[8:], "little")
 
 
-def _records(raw: str, raw_kind: str) -> Records:
+def _records(raw: str, raw_kind: str, outline: Outline) -> Records:
+    if raw_kind == "odk_xml":
+        return xml_records(raw, outline)
+    return csv_records(raw, outline) if raw_kind == "odk_csv" else _json_records(raw, raw_kind)
+
+
+def _json_records(raw: str, raw_kind: str) -> Records:
     document = DECODE(raw)
     if not isinstance(document, dict):
         message = "not a JSON object"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.archive.outline import FORM_VERSIONS, Outlines, outlines_of
 from pipelines.store.duck import Connection, attached_file, connect, quote, read_value
 
 
@@ -31,9 +32,11 @@ class Attached:
 
     def form_versions(self) -> list[tuple[str, str, str, str]]:
         """(source, asset, version, content) of every archived form version; the last content kept of each."""
-        sql = f"""SELECT source, asset, version, arg_max(content, first_seen) FROM {self.name}.form_version
-                  GROUP BY ALL ORDER BY source, asset, min(first_seen), version"""
-        return self.con.execute(sql).fetchall()
+        return self.con.execute(FORM_VERSIONS.format(where=f"{self.name}.form_version")).fetchall()
+
+    def outlines(self) -> Outlines:
+        """What counting the answers of documents needs to know of their forms."""
+        return outlines_of(self.form_versions())
 
     @property
     def decisions(self) -> str:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from pipelines.defs.assets import Asked, assets_of
 from pipelines.defs.checks import checks_of
+from pipelines.defs.inbox import sensors_of
 from pipelines.defs.schedules import schedules_of
 from pipelines.project import Project
 
@@ -28,6 +29,7 @@ def definitions_of(project: Project) -> dg.Definitions:
         asset_checks=checks,
         jobs=[job],
         schedules=list(schedules_of(project, REFRESH)),
+        sensors=list(sensors_of(project, REFRESH)),
         resources={"asked": Asked.configure_at_launch()},
         executor=dg.in_process_executor,
     )

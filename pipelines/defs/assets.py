@@ -13,6 +13,7 @@ from pipelines.archive.reading import last_sync_failed
 from pipelines.curate import CuratedTable, read_tables
 from pipelines.defs import steps
 from pipelines.defs.journal import Outcome, journal
+from pipelines.defs.slots import mine
 from pipelines.defs.syncing import sync
 from pipelines.errors import CccmError, ConfigError
 from pipelines.products import PRODUCTS
@@ -33,6 +34,11 @@ class Asked(dg.ConfigurableResource):  # type: ignore[type-arg]
     full: bool = False
     accept_deletions: bool = False
     as_of: str = ""
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Write down which process this run is, so that the writer's slot of one that was killed can be given back."""
+        if context.run_id and context.instance:
+            context.instance.add_run_tags(context.run_id, mine())
 
     def wants(self, tool: str, source: str) -> bool:
         """Whether this source of this tool is to be synced."""

@@ -13,7 +13,8 @@ from pipelines.defs.assets import WRITER, key
 from pipelines.errors import CccmError
 from pipelines.harmonize.build import balance_of
 from pipelines.project import Project, Tool
-from pipelines.quality.expectations import Rule, rules_for
+from pipelines.quality.expectations import Rule
+from pipelines.quality.same_record import all_rules
 from pipelines.store.duck import connect, read_rows
 
 ROWS_SHOWN = 20
@@ -139,7 +140,7 @@ def _rules(project: Project, tool: Tool, layer: str) -> tuple[Rule, ...]:
     """The rules for the tool's table and those of its repeats."""
     folder = project.expectations / layer
     files = [folder / f"{tool.name}.yml", *sorted(folder.glob(f"{tool.name}__*.yml"))]
-    return tuple(rule for file in files for rule in rules_for(project, layer, file.stem))
+    return tuple(rule for file in files for rule in all_rules(project, layer, file.stem))
 
 
 def _name(tool: Tool, rule: Rule) -> str:

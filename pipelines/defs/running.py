@@ -3,7 +3,6 @@
 The terminal and Dagster thus run the same assets; how it is shown there is cli.py.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +10,8 @@ import dagster as dg
 
 from pipelines.defs.assembly import REFRESH, definitions_of
 from pipelines.defs.journal import Outcome, keep_journal
-from pipelines.defs.slots import free_slots_of_the_dead, mine
-from pipelines.project import Project, prepare_dagster_home
+from pipelines.defs.slots import mine, only_writer
+from pipelines.project import Project
 
 QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
@@ -58,7 +57,6 @@ def _is_about(path: Sequence[str], request: Request) -> bool:
 
 def refresh(project: Project, request: Request, on_progress: Callable[[str, int | None], None]) -> Refresh:
     """Run what `request` asks for; nothing is raised for a step that fails."""
-    os.environ["DAGSTER_HOME"] = str(prepare_dagster_home(project))
     asked = {
         "tools": list(request.tools),
         "sources": list(request.sources),
@@ -67,8 +65,7 @@ def refresh(project: Project, request: Request, on_progress: Callable[[str, int 
         "as_of": request.as_of,
     }
     job = definitions_of(project).resolve_job_def(REFRESH)
-    with dg.DagsterInstance.get() as instance, keep_journal(on_progress) as journal:
-        free_slots_of_the_dead(instance)
+    with only_writer(project) as instance, keep_journal(on_progress) as journal:
         result = job.execute_in_process(
             instance=instance,
             run_config={"resources": {"asked": {"config": asked}}, "loggers": QUIET},

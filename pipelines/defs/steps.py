@@ -17,7 +17,7 @@ from pipelines.defs.journal import Outcome, journal
 from pipelines.errors import ConfigError, LockError, SchemaError
 from pipelines.harmonize.build import build_tool, fingerprint
 from pipelines.products import PRODUCTS, write_product
-from pipelines.project import Project
+from pipelines.project import Project, Tool
 from pipelines.quality.check import check_tool
 from pipelines.quality.clean import clean_tool
 from pipelines.store.built import as_of, fingerprint_of, mark_built, open_work, set_as_of
@@ -34,10 +34,10 @@ def reference(project: Project) -> Outcome:
     """Load the reference tables, and take out what belongs to no tool and no curated file of today."""
     tools = [tool.name for tool in project.tools()]
     tables = sorted(path.stem for path in project.curated.glob("*.sql"))
-    wanted = _hash([reference_fingerprint(project.reference), repr(tools), repr(tables), *_code(store)])
+    wanted = _hash([reference_fingerprint(project.reference, project.lists), repr(tools), repr(tables), *_code(store)])
 
     def build(con: Connection) -> dict[str, int | str]:
-        loaded = load_reference(con, project.reference)
+        loaded = load_reference(con, project.reference, project.lists)
         forget_others(con, tools, tables)
         return {"tables": len(loaded)}
 
@@ -57,21 +57,14 @@ def set_day(project: Project, day: date | None = None) -> Outcome:
                 con.execute("INSERT INTO meta.calendar VALUES (?, ?, ?)", calendar)
         return {"day": day.isoformat()}
 
-    return _step(project, "as_of", lambda _: _hash([day.isoformat(), repr(calendars)]), build)
+    wanted = _hash([day.isoformat(), repr(calendars)])
+    return _step(project, "as_of", lambda _: wanted, build, warning=_incomplete(project))
 
 
 def harmonize(project: Project, name: str) -> Outcome:
     """Build the harmonized tables of a tool, and hold every expectation against them."""
     tool = project.tool(name)
-    _have_archive(project, name)
-
-    def wanted(con: Connection) -> str:
-        return _hash(
-            [
-                fingerprint(con, project, tool, reference_fingerprint(project.reference)),
-                _rules(project, "harmonized", name),
-            ]
-        )
+    mended = _have_archive(project, name)
 
     def build(con: Connection) -> dict[str, int | str]:
         before = set(tables_of(con, "harmonized", name))
@@ -97,7 +90,16 @@ def harmonize(project: Project, name: str) -> Outcome:
             **({"warnings": " ".join(report.warnings)} if report.warnings else {}),
         }
 
-    return _step(project, f"harmonized/{name}", wanted, build, warning=_stale(project, name))
+    warning = "; ".join(filter(None, (mended, _stale(project, name))))
+    return _step(
+        project, f"harmonized/{name}", lambda con: harmonized_fingerprint(con, project, tool), build, warning=warning
+    )
+
+
+def harmonized_fingerprint(con: Connection, project: Project, tool: Tool) -> str:
+    """Under what the harmonized tables of `tool` are built if they are built now."""
+    reference = reference_fingerprint(project.reference, project.lists)
+    return _hash([fingerprint(con, project, tool, reference), _rules(project, "harmonized", tool.name)])
 
 
 def clean(project: Project, name: str) -> Outcome:
@@ -209,7 +211,10 @@ def _step(
 ) -> Outcome:
     """Do `build` where the fingerprint moved."""
     journal().on_progress(name, None)
-    with open_work(project.work_file) as con, plain_errors(name, "nothing of it was kept, run again"):
+    with (
+        open_work(project.work_file) as con,
+        plain_errors(name, "nothing of it was kept, run again", place=project.work_file),
+    ):
         now = wanted(con)
         if fingerprint_of(con, name) == now:
             return journal().add(Outcome(name, anew=False, warning=warning))
@@ -224,6 +229,15 @@ def _stale(project: Project, tool: str) -> str:
     names = sorted({source.name for source in project.sources() for asset in source.assets if asset.tool == tool})
     failed = [why for name in names if (why := last_sync_failed(project.archive_file(tool), name))]
     return "; ".join(failed)
+
+
+def _incomplete(project: Project) -> str:
+    """How many of the syncs are complete, and which are not; empty where all are."""
+    synced = sorted({(source.name, asset.tool) for source in project.sources() for asset in source.assets})
+    missing = [f"{source}/{tool}" for source, tool in synced if last_sync_failed(project.archive_file(tool), source)]
+    if not missing:
+        return ""
+    return f"{len(synced) - len(missing)} of {len(synced)} syncs are complete; not {', '.join(missing)}"
 
 
 def _last_day(project: Project) -> date:
@@ -241,10 +255,10 @@ def _last_time(archive: Path) -> datetime | None:
         return None
 
 
-def _have_archive(project: Project, tool: str) -> None:
-    if not project.archive_file(tool).exists():
-        with open_archive(project.archive_file(tool)):
-            pass
+def _have_archive(project: Project, tool: str) -> str:
+    """What of the tool's archive had to be mended before it may be read; it is made where there is none."""
+    with open_archive(project.archive_file(tool)) as archive:
+        return archive.mended
 
 
 def _receipt(con: Connection, project: Project, run: str) -> dict[str, str]:

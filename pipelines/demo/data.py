@@ -5,6 +5,8 @@ What a query means is query.py; what changes submissions is changes.py.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
@@ -22,12 +24,17 @@ from pipelines.demo.access import (
     find_asset,
     ground_of,
 )
-from pipelines.demo.query import ServerFaultError, UnsupportedQueryError, in_order, matches, only_fields, split_floor
-from pipelines.demo.store import Asset, Attachment, Submission
+from pipelines.demo.query import ServerFaultError, UnsupportedQueryError, in_order, matches, only_fields, split_ids
+from pipelines.demo.store import Asset, Attachment, Content, Submission
 
 DEFAULT_PAGE, LARGEST_PAGE = 100, 1000
 XML = "application/xml; charset=utf-8"
 SIZES = ("large", "medium", "small")
+OF_THE_INDEX = frozenset({
+    "_id", "_uuid", "__version__", "_validation_status", "_attachments", "_submission_time",
+    "_date_modified", "meta/rootUuid",
+})  # fmt: skip
+"""What the server writes after the answers: a page of these alone needs none of them read."""
 
 Row = dict[str, Any]
 
@@ -78,8 +85,8 @@ def find_submission(request: Request, asset: Asset, user: User) -> Submission:
 
 def find_rows(ground: Ground, asset: Asset, user: User, query: Any, base: str) -> list[tuple[Submission, Row]]:
     """The submissions that match `query`, by number, each with its row; RefusedError where the query is refused."""
-    floor, rest = split_floor(query)
-    submissions = ground.store.find(Submission, *_where(asset, user, floor))
+    ids, numbers, rest = split_ids(query)
+    submissions = ground.store.find(Submission, *_where(asset, user, ids, numbers))
     rows = [json.loads(text) for text in row_texts(ground, asset, submissions, base)]
     try:
         return [both for both in zip(submissions, rows, strict=True) if matches(both[1], rest)]
@@ -95,18 +102,35 @@ def row_texts(ground: Ground, asset: Asset, submissions: Sequence[Submission], b
     if submissions:
         numbers = [submission.id for submission in submissions]
         where = "present AND submission BETWEEN ? AND ? ORDER BY number"
-        for file in ground.store.find(Attachment, where, (min(numbers), max(numbers))):
-            files.setdefault(file.submission, []).append(_attachment(ground.owner, asset, file, base))
+        found = ground.store.find(Attachment, where, (min(numbers), max(numbers)))
+        taken_out = {content.uid for content in ground.store.find(Content, "deleted")} if found else set()
+        for file in found:
+            shown = _attachment(ground.owner, asset, file, base) | {"is_deleted": file.uid in taken_out}
+            files.setdefault(file.submission, []).append(shown)
     return [_row_text(submission, files.get(submission.id, [])) for submission in submissions]
 
 
 def _row_text(row: Submission, files: list[Row]) -> str:
-    attachments = json.dumps(files, ensure_ascii=False, separators=(",", ":"))
+    attachments = json.dumps(files, ensure_ascii=False, separators=(",", ":")) if files else "[]"
     return (
         f'{{"_id":{row.id},{row.answers},"_attachments":{attachments},"_status":"submitted_via_web",'
         f'"_geolocation":{row.geolocation},"_submission_time":"{row.received[:19]}",'
-        f'"_validation_status":{row.validation},"_submitted_by":{json.dumps(row.submitted_by)}}}'
+        f'"_validation_status":{row.validation},"_submitted_by":{_quoted(row.submitted_by)}}}'
     )
+
+
+@lru_cache
+def _quoted(name: str) -> str:
+    return json.dumps(name)
+
+
+def _without_answers(row: Submission) -> Submission:
+    """`row` with the end of its answers alone, which begins with the form's version: what an index may be asked for.
+
+    Nobody is asked for `__version__`; where its key stands in a text, its quotes are escaped.
+    """
+    start = row.answers.rfind('"__version__":')
+    return replace(row, answers=row.answers[start:]) if start > 0 else row
 
 
 def _attachment(owner: str, asset: Asset, file: Attachment, base: str) -> Row:
@@ -142,11 +166,14 @@ def _found(
     """How many rows there are, and those of the page, as kept and as JSON."""
     query, sort, names = _json(params, "query", {}), _json(params, "sort", {}), _json(params, "fields", None)
     limit, start = window
-    floor, rest = split_floor(query)
-    if not rest and isinstance(query, dict) and sort in ({}, {"_id": 1}):
-        where, values = _where(asset, user, floor)
+    ids, numbers, rest = split_ids(query)
+    if not rest and isinstance(query, dict) and sort in ({}, {"_id": 1}, {"_id": -1}):
+        where, values = _where(asset, user, ids, numbers)
+        where += " DESC" if sort.get("_id") == -1 else ""
         count = ground.store.count(Submission, where, values)
         page = ground.store.find(Submission, f"{where} LIMIT ? OFFSET ?", (*values, limit, start))
+        if names is not None and OF_THE_INDEX.issuperset(names):
+            page = [_without_answers(row) for row in page]
         texts = row_texts(ground, asset, page, base)
         if names is None:
             return count, page, texts
@@ -161,10 +188,10 @@ def _found(
     return count, page, [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in cut]
 
 
-def _where(asset: Asset, user: User, floor: int) -> tuple[str, tuple[object, ...]]:
+def _where(asset: Asset, user: User, ids: str, numbers: Sequence[int]) -> tuple[str, tuple[object, ...]]:
     mine = user.whose()
-    whose = "AND submitted_by = ?" if mine else ""
-    return f"asset = ? AND id > ? {whose} ORDER BY id", (asset.number, floor, *([mine] if mine else []))
+    whose = " AND submitted_by = ?" if mine else ""
+    return f"asset = ?{ids}{whose} ORDER BY id", (asset.number, *numbers, *([mine] if mine else []))
 
 
 def _number(params: Mapping[str, str], name: str, default: int, *, least: int, wrong: str) -> int:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from pipelines.demo.access import RefusedError, User, base_url, ground_of, known_user
 from pipelines.demo.instance import Instance, UnreadableXmlError, instance_of, read_instance, tree_of
-from pipelines.demo.receive import Receipt, Verdict, receive
+from pipelines.demo.receive import Receipt, Upload, Verdict, receive
 from pipelines.demo.store import Asset, Version
 
 HEADERS = {"X-OpenRosa-Version": "1.0", "X-OpenRosa-Accept-Content-Length": "10000000"}
@@ -73,7 +73,7 @@ async def submit(request: Request) -> Response:
         if not isinstance(xml_file, UploadFile):
             return _refusal(400, "No XML submission file.")
         files = {
-            part.filename: part.content_type or "application/octet-stream"
+            part.filename: Upload(part.content_type or "application/octet-stream", await part.read())
             for name, part in form.multi_items()
             if isinstance(part, UploadFile) and part.filename and name != XML_FILE
         }

@@ -36,13 +36,20 @@ def matches(row: Row, query: Any) -> bool:
     return all(_holds(row, key, wanted) for key, wanted in query.items())
 
 
-def split_floor(query: Any) -> tuple[int, Any]:
-    """The `_id` above which every match lies, and what is left to ask of each row: keyset paging needs no more."""
-    if isinstance(query, Mapping) and isinstance(asked := query.get("_id"), Mapping) and set(asked) == {"$gt"}:
-        floor = asked["$gt"]
-        if isinstance(floor, int) and not isinstance(floor, bool):
-            return floor, {key: wanted for key, wanted in query.items() if key != "_id"}
-    return -1, query
+def split_ids(query: Any) -> tuple[str, list[int], Any]:
+    """What `query` asks of `_id`, as SQL with its values, and what is left to ask of each row: ranges and lists of
+    numbers need no more.
+    """
+    asked = query.get("_id") if isinstance(query, Mapping) else None
+    if not isinstance(asked, Mapping) or not asked or not set(asked) <= {"$gt", "$lte", "$in"}:
+        return "", [], query
+    numbers = {name: wanted if isinstance(wanted, list) else [wanted] for name, wanted in asked.items()}
+    values = [number for wanted in numbers.values() for number in wanted]
+    if any(_kind(number) != "number" for number in values) or isinstance(asked.get("$in", []), int):
+        return "", [], query
+    places = {"$gt": "id > ?", "$lte": "id <= ?", "$in": f"id IN ({', '.join('?' * len(numbers.get('$in', ())))})"}
+    sql = "".join(f" AND {places[name]}" for name in numbers)
+    return sql, values, {key: wanted for key, wanted in query.items() if key != "_id"}
 
 
 def in_order(rows: Sequence[Row], sort: Mapping[str, Any]) -> list[Row]:

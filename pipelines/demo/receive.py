@@ -12,11 +12,20 @@ from types import MappingProxyType
 
 from pipelines.demo.access import Ground, User
 from pipelines.demo.instance import Answers, Instance, Shape, answers_of, geolocation_of, leaves
-from pipelines.demo.store import Asset, Attachment, Store, Submission
+from pipelines.demo.store import Asset, Attachment, Content, Store, Submission
 from pipelines.demo.uids import uid
 
-Files = Mapping[str, str]
-"""The name of a file -> its type."""
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as it came: its type, as the phone says, and its bytes."""
+
+    mimetype: str
+    content: bytes
+
+
+Files = Mapping[str, Upload]
+"""The name of a file -> what came under it."""
 NO_FILES: Files = MappingProxyType({})
 
 
@@ -42,7 +51,7 @@ class Receipt:
 
 
 def receive(ground: Ground, user: User, instance: Instance, files: Files = NO_FILES) -> Receipt:
-    """Keep the submission where it can be kept, with the names of its files; the verdict says whether."""
+    """Keep the submission where it can be kept, with its files; the verdict says whether."""
     store = ground.store
     asset = _asset_of(store, instance)
     shape = ground.shape_of(asset) if asset else None
@@ -135,20 +144,22 @@ def _unknown_files(store: Store, submission: Submission, files: Files) -> Files:
     if not files:
         return files
     known = {file.basename for file in store.find(Attachment, "submission = ?", (submission.id,))}
-    return {name: mimetype for name, mimetype in files.items() if name not in known}
+    return {name: upload for name, upload in files.items() if name not in known}
 
 
 def _attach(store: Store, asset: Asset, submission: Submission, files: Files) -> None:
     owner_path = f"attachments/{asset.form_uuid}/{submission.root_uuid}"
-    for name, mimetype in files.items():
+    for name, upload in files.items():
+        named = uid("att", asset.uid, submission.root_uuid, name)
+        store.keep(Content(0, named, upload.content, deleted=False))
         store.keep(
             Attachment(
                 number=0,
                 submission=submission.id,
-                uid=uid("att", asset.uid, submission.root_uuid, name),
+                uid=named,
                 basename=name,
                 file_name=f"{owner_path}/{_sanitised(name)}",
-                mimetype=mimetype,
+                mimetype=upload.mimetype,
                 question="",
                 present=True,
             )

@@ -1,19 +1,20 @@
 """The stand-in KoboToolbox server: its routes, how it is filled, how it is started.
 
-It answers as a real server does (docs of each part: access.py, assets.py, data.py, changes.py, openrosa.py). Not here:
-exports, hooks, history, imports and deployment over HTTP, the files' bytes.
+It answers as a real server does (docs of each part: access.py, assets.py, data.py, attachments.py, changes.py,
+openrosa.py). Not here: exports, hooks, imports and deployment over HTTP.
 """
 
+import asyncio
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,11 +22,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pipelines.demo import access, assets, changes, data, openrosa
+from pipelines.demo import access, assets, attachments, changes, data, openrosa
 from pipelines.demo.access import Ground, RefusedError, Sees, User, in_utc
 from pipelines.demo.content import content_hash, content_of
 from pipelines.demo.instance import shape_of, shape_text
+from pipelines.demo.load import edit, load
 from pipelines.demo.store import Asset, Store, Submission, Version
 from pipelines.demo.uids import form_uuid, uid
 from pipelines.errors import ConfigError
@@ -38,8 +41,17 @@ GONE = "The V1 API has been removed. Please read the migration article at https:
 class StandIn:
     """A Kobo server of one's own: fill it with `deploy`, start it with `serve`; its file keeps all it was sent."""
 
-    def __init__(self, path: Path, *, token: str = "demo-token", user: str = "cccm_im") -> None:  # noqa: S107 - guards no secret, on loopback only
+    def __init__(
+        self,
+        path: Path,
+        *,
+        token: str = "demo-token",  # noqa: S107 - guards no secret, on loopback only
+        user: str = "cccm_im",
+        latency: float = 0.0,
+    ) -> None:
+        """`latency` is how many seconds every answer takes longer, as over a slow line."""
         self._ground = Ground(Store(path), owner=user)
+        self._latency = latency
         self.admit(user, token, sees="all")
 
     def admit(self, user: str, token: str, *, sees: Sees = "own") -> None:
@@ -65,6 +77,18 @@ class StandIn:
     def deploy(self, asset_uid: str, form: Form, xform_xml: str) -> str:
         """Deploy `form` as the asset's newest version, or the draft of it that waits; its version uid."""
         return self._new_version(asset_uid, form, xform_xml, live=True)
+
+    def load(self, asset_uid: str, version: str, many: Iterable[Mapping[str, Any]]) -> None:
+        """Put many submissions of that form version on the server at once, each by its answers."""
+        load(self._ground, asset_uid, version, many)
+
+    def edit(self, asset_uid: str, submissions: Sequence[int], path: str, text: str) -> None:
+        """Answer the question `path` of these submissions anew."""
+        edit(self._ground, asset_uid, submissions, path, text)
+
+    def delete(self, submissions: Sequence[int]) -> None:
+        """Delete these submissions; nothing is left of them."""
+        self._ground.store.forget(submissions)
 
     def deployed_versions(self, asset_uid: str) -> tuple[str, ...]:
         """The uids of the asset's deployed versions, the oldest first."""
@@ -107,6 +131,8 @@ class StandIn:
         app = Starlette(routes=_routes(), exception_handlers={RefusedError: _refused, HTTPException: _not_routed})
         app.router.redirect_slashes = False
         app.state.ground = self._ground
+        if self._latency:
+            app.add_middleware(_SlowLine, seconds=self._latency)
         return app
 
     def _new_version(self, asset_uid: str, form: Form, xform_xml: str, *, live: bool) -> str:
@@ -120,6 +146,17 @@ class StandIn:
             store.keep(stamped)
         self._ground.shapes.pop(number, None)
         return version.uid
+
+
+class _SlowLine:
+    """Every answer, some seconds later; others are served meanwhile."""
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self._app, self._seconds = app, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(self._seconds)
+        await self._app(scope, receive, send)
 
 
 def run(path: Path, port: int) -> None:
@@ -202,6 +239,10 @@ def _routes() -> list[Route]:
         Route(f"{asset}/data/bulk/", changes.edit_many, methods=["PATCH"]),
         Route(f"{asset}/data/bulk/", changes.delete_many, methods=["DELETE"]),
         Route(f"{asset}/data/validation_statuses/", changes.validation_statuses, methods=["PATCH", "DELETE"]),
+        Route(f"{asset}/attachments/{{attachment}}/", attachments.take_out, methods=["DELETE"]),
+        Route(f"{asset}/data/{{submission}}/attachments/", attachments.attachments),
+        Route(f"{asset}/data/{{submission}}/attachments/{{attachment}}/", attachments.attachment),
+        Route(f"{asset}/data/{{submission}}/attachments/{{attachment}}/{{size}}/", attachments.attachment),
         Route(f"{asset}/data/{{submission}}/", data.data_detail),
         Route(f"{asset}/data/{{submission}}/", changes.delete_one, methods=["DELETE"]),
         Route(

@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS attachment (
     number INTEGER PRIMARY KEY, submission INTEGER NOT NULL, uid TEXT NOT NULL UNIQUE, basename TEXT NOT NULL,
     file_name TEXT NOT NULL, mimetype TEXT NOT NULL, question TEXT NOT NULL, present INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS attachment_of_submission ON attachment (submission);
+CREATE TABLE IF NOT EXISTS content (
+    number INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, bytes BLOB NOT NULL, deleted INTEGER NOT NULL);
 """
 
 
@@ -89,7 +91,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One file of a submission, without its bytes; `present` is false while no answer names it."""
+    """One file of a submission, without its bytes (Content); `present` is false while no answer names it."""
 
     number: int
     submission: int
@@ -101,8 +103,24 @@ class Attachment:
     present: bool
 
 
-Kept = TypeVar("Kept", Asset, Version, Submission, Attachment)
-TABLES: dict[type, str] = {Asset: "asset", Version: "version", Submission: "submission", Attachment: "attachment"}
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the attachment with this uid holds; `deleted` where somebody took it out, which leaves its name."""
+
+    number: int
+    uid: str
+    bytes: bytes
+    deleted: bool
+
+
+Kept = TypeVar("Kept", Asset, Version, Submission, Attachment, Content)
+TABLES: dict[type, str] = {
+    Asset: "asset",
+    Version: "version",
+    Submission: "submission",
+    Attachment: "attachment",
+    Content: "content",
+}
 
 
 class Store:
@@ -171,10 +189,21 @@ class Store:
         with self._lock:
             return int(self._con.execute(sql, (number or None, *rest)).lastrowid or 0)
 
+    def keep_many(self, things: Sequence[Kept]) -> None:
+        """Write all of `things`, which are of one kind, at once."""
+        places = ", ".join("?" for _ in fields(things[0]))
+        sql = f"INSERT OR REPLACE INTO {TABLES[type(things[0])]} VALUES ({places})"
+        names = [field.name for field in fields(things[0])]
+        rows = ([getattr(thing, name) for name in names] for thing in things)
+        with self.transaction():
+            self._con.executemany(sql, ([number or None, *rest] for number, *rest in rows))
+
     def forget(self, submissions: Sequence[int]) -> None:
         """Delete these submissions and what belongs to them."""
         with self.transaction():
             for number in submissions:
+                of_it = "uid IN (SELECT uid FROM attachment WHERE submission = ?)"
+                self._con.execute(f"DELETE FROM content WHERE {of_it}", (number,))
                 self._con.execute("DELETE FROM attachment WHERE submission = ?", (number,))
                 self._con.execute("DELETE FROM submission WHERE id = ?", (number,))
 

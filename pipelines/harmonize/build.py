@@ -22,7 +22,9 @@ from pipelines.harmonize.ledger import (
     mark_exceptional,
     write_balance,
 )
+from pipelines.harmonize.odk import plain_documents
 from pipelines.harmonize.plan import Plan
+from pipelines.harmonize.unmapped import write_unmapped
 from pipelines.project.folders import Project
 from pipelines.project.tool import Tool
 from pipelines.store.duck import Connection, plain_errors, quote, read_rows, transaction
@@ -103,7 +105,7 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
     create(con, plan)
     _forget(con, plan)
     list_members(con, plan, archive)
-    documents = f"(SELECT * FROM {archive.current} WHERE n_answers IS NOT NULL)"
+    documents = plain_documents(con, plan, f"(SELECT * FROM {archive.current} WHERE n_answers IS NOT NULL)")
     used = [plan.shapes[name] for name in _shapes_in_use(con)]
     for start in range(0, len(used), SHAPES_AT_ONCE):
         land(con, plan, used[start : start + SHAPES_AT_ONCE], documents)
@@ -115,6 +117,7 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
     set_period(con, plan, tool.period, project.rounds(tool.name))
     lines = write_balance(con, plan)
     write_codebook(con, plan)
+    write_unmapped(con, plan, archive)
     rows = {table.name: _count(con, table.name) for table in plan.tables.values()}
     return BuildReport(tool.name, rows, lines, exceptions, balanced=not unbalanced, warnings=_warnings(plan))
 
@@ -144,13 +147,8 @@ def _count(con: Connection, table: str) -> int:
 def _code() -> list[Path]:
     """The code that decides what a build comes to: two rooms, and of others what they read answers and rules by."""
     ours = Path(__file__).parents[1]
-    others = (
-        "archive/leaves.py",
-        "project/crosswalk.py",
-        "project/tool.py",
-        "store/duck.py",
-        "store/pace.py",
-        "store/period.py",
-    )
+    project = [f"project/{name}.py" for name in ("crosswalk", "entry", "layout", "times", "tool")]
+    archive = [f"archive/{name}.py" for name in ("leaves", "odk", "outline")]
+    others = (*archive, *project, "store/duck.py", "store/pace.py", "store/period.py")
     rooms = [path for room in ("harmonize", "forms") for path in sorted((ours / room).glob("*.py"))]
     return [*rooms, *(ours / name for name in others)]

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pipelines.archive.leaves import Leaf, leaves
-from pipelines.harmonize.convert import Refused, Writing, convert
+from pipelines.archive.outline import NO_OUTLINE, Outline
+from pipelines.harmonize.convert import Answer, Refused, Writing
 from pipelines.harmonize.plan import Landing, Plan, Shape
 from pipelines.harmonize.split import Names, Piece, pieces
 from pipelines.project.crosswalk import SplitRule
@@ -34,6 +35,7 @@ class Document:
     shape: str
     raw: str
     raw_kind: str
+    outline: Outline = NO_OUTLINE
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -87,10 +89,13 @@ class Fates:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What a plan does not say: how a shape writes the answers of a column, and the names a split cuts by."""
+    """What a plan does not say: how a shape writes the answers of a column, the names a split cuts by, and what a text
+    there comes to.
+    """
 
     writing: Callable[[Shape, Landing], Writing]
     names: Callable[[str], Names]
+    converted: Callable[[Shape, Landing, str], Answer]
 
 
 def fates_of(document: Document, plan: Plan, knowledge: Knowledge) -> Fates:
@@ -98,7 +103,7 @@ def fates_of(document: Document, plan: Plan, knowledge: Knowledge) -> Fates:
     fates = Fates(document)
     shape = plan.shapes[document.shape]
     try:
-        found = leaves(document.raw, document.raw_kind)
+        found = leaves(document.raw, document.raw_kind, document.outline)
     except (ValueError, RecursionError):
         fates.held.append(Held(Leaf("", "", "", ""), "unreadable"))
         return fates
@@ -135,7 +140,7 @@ def _give_fate(
         fates.held.append(Held(leaf, "list_where_one"))
         return
     index, moved = place
-    _put(leaf, landing, index, moved or why, fates, plan, knowledge.writing(shape, landing))
+    _put(leaf, landing, index, moved or why, fates, plan, knowledge.converted(shape, landing, leaf.text))
 
 
 def _place(leaf: Leaf, landing: Landing, plan: Plan, rows: Mapping[str, int]) -> tuple[str, str] | None:
@@ -154,8 +159,7 @@ def _place(leaf: Leaf, landing: Landing, plan: Plan, rows: Mapping[str, int]) ->
     return None
 
 
-def _put(leaf: Leaf, landing: Landing, index: str, why: str, fates: Fates, plan: Plan, writing: Writing) -> None:
-    converted = convert(leaf.text, landing.kind, writing, landing.recode)
+def _put(leaf: Leaf, landing: Landing, index: str, why: str, fates: Fates, plan: Plan, converted: Answer) -> None:
     if isinstance(converted, Refused):
         fates.held.append(Held(leaf, converted.reason))
         return

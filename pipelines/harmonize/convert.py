@@ -9,17 +9,31 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
+
+from pipelines.project.times import offset, readings
 
 NOT_WHOLE, NOT_A_NUMBER, TOO_LARGE, TOO_FINE = "not_whole", "not_a_number", "too_large", "too_fine"
 NOT_A_DATE, NOT_A_POINT, NOT_IN_LIST = "not_a_date", "not_a_point", "not_in_list"
+SEVERAL_DATES, NOT_IN_REFERENCE = "several_dates", "not_in_reference"
 
 NUMBER = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?"
 """Decimal would read more: 1_000, Infinity, and exponents that take minutes to write out."""
 
-BETWEEN = " ,;/"
+BETWEEN = " ,;/|،؛"
 """What may stand between two labels in one cell."""
+
+SAME_LETTER = str.maketrans(
+    {
+        **dict.fromkeys("یى", "ي"),
+        **dict.fromkeys("أإآٱ", "ا"),
+        **dict.fromkeys("ةہ", "ه"),
+        "ک": "ك",
+        **dict.fromkeys("ـ" + "".join(map(chr, [*range(0x64B, 0x653), 0x670])), ""),
+    }
+)
+"""Letters that keyboards write differently -> one of them; without tatweel and vowel signs."""
 
 REMEDIES: Mapping[str, str] = {
     NOT_WHOLE: "correct the number by a decision, or ask for a decimal in the next version",
@@ -27,8 +41,10 @@ REMEDIES: Mapping[str, str] = {
     TOO_LARGE: "correct the answer by a decision",
     TOO_FINE: "correct the answer by a decision",
     NOT_A_DATE: "correct the answer by a decision, or name its way of writing under 'dates' of the layout",
+    SEVERAL_DATES: "leave one of the ways that read it differently under 'dates' of the layout",
     NOT_A_POINT: "correct the answer by a decision",
     NOT_IN_LIST: "add a recode for this text to the crosswalk, or the choice to the form",
+    NOT_IN_REFERENCE: "add this text, and the one thing it stands for, to the reference table that the layout names",
     "unknown_key": "add an entry for this path to crosswalk.yml, or the form version that asks it",
     "unmapped": "nothing: the layout says why this column goes nowhere",
     "clash": "another answer has this column already; decide in the crosswalk which of the two paths it is",
@@ -54,17 +70,27 @@ class Refused:
     reason: str
 
 
+Answer = Converted | Refused
+"""What a text comes to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How a source writes: texts that mean "no answer", ways to write a date, folded labels of choices -> codes."""
+    """How a source writes: texts that mean "no answer", ways to write a date, folded labels of choices -> codes.
+
+    Where it is `closed`, a text that no label says is refused and not kept as it is. `zone` is the clock of times that
+    name none.
+    """
 
     missing: frozenset[str] = frozenset()
     dates: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     from_labels: bool = False
+    closed: bool = False
+    zone: str = "+00:00"
 
 
-def convert(text: str, kind: str, writing: Writing, recode: Mapping[str, str]) -> Converted | Refused:
+def convert(text: str, kind: str, writing: Writing, recode: Mapping[str, str]) -> Answer:
     """`text` as a `kind`; the recode comes first, for it speaks of the text as written."""
     if writing.from_labels and text.strip() in {"", *writing.missing}:
         return Converted(None, "missing")
@@ -77,7 +103,7 @@ def convert(text: str, kind: str, writing: Writing, recode: Mapping[str, str]) -
         case "date":
             return _date(recoded, writing.dates)
         case "datetime":
-            return _moment(recoded)
+            return _moment(recoded, writing)
         case "geopoint":
             return _point(recoded)
         case "multiple":
@@ -87,9 +113,13 @@ def convert(text: str, kind: str, writing: Writing, recode: Mapping[str, str]) -
 
 
 def fold(text: str) -> str:
-    """`text` for comparing labels: case, spaces, Unicode form, apostrophes and unseen marks do not count."""
+    """`text` for comparing labels: case, spaces, Unicode form, apostrophes and unseen marks do not count.
+
+    Nor does which keyboard an Arabic letter came from: ی is ي, ک is ك, أ is ا, ة is ه; stretched and vowelled words are
+    the plain ones.
+    """
     plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("‘", "'")
-    return " ".join(_without_marks(plain).split())
+    return " ".join(_without_marks(plain).translate(SAME_LETTER).split())
 
 
 def plain_digits(text: str) -> str:
@@ -113,7 +143,7 @@ def _number(text: str) -> Decimal | None:
     return Decimal(plain) if re.fullmatch(NUMBER, plain) else None
 
 
-def _integer(text: str) -> Converted | Refused:
+def _integer(text: str) -> Answer:
     number = _number(text)
     if number is None:
         return Refused(NOT_A_NUMBER)
@@ -124,7 +154,7 @@ def _integer(text: str) -> Converted | Refused:
     return Converted(str(int(number)), "rewritten")
 
 
-def _decimal(text: str, *, exact: bool) -> Converted | Refused:
+def _decimal(text: str, *, exact: bool) -> Answer:
     number = _number(text)
     if number is None:
         return Refused(NOT_A_NUMBER)
@@ -138,27 +168,26 @@ def _decimal(text: str, *, exact: bool) -> Converted | Refused:
     return Converted(written.rstrip("0").rstrip(".") if "." in written else written, "rewritten")
 
 
-def _date(text: str, ways: Sequence[str]) -> Converted | Refused:
-    for way in ("%Y-%m-%d", *ways):
-        try:
-            return Converted(datetime.strptime(plain_digits(text), way).date().isoformat(), "rewritten")  # noqa: DTZ007
-        except ValueError:
-            continue
-    return Refused(NOT_A_DATE)
+def _date(text: str, ways: Sequence[str]) -> Answer:
+    said = {moment.date() for moment in readings(plain_digits(text), ["%Y-%m-%d"]) or readings(text, ways)}
+    if len(said) > 1:
+        return Refused(SEVERAL_DATES)
+    return Converted(said.pop().isoformat(), "rewritten") if said else Refused(NOT_A_DATE)
 
 
-def _moment(text: str) -> Converted | Refused:
+def _moment(text: str, writing: Writing) -> Answer:
     try:
-        moment = datetime.fromisoformat(plain_digits(text))
+        said: Sequence[datetime] = (datetime.fromisoformat(plain_digits(text)),)
     except ValueError:
-        return Refused(NOT_A_DATE)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
+        said = readings(text, writing.dates)
+    if len(said) != 1:
+        return Refused(SEVERAL_DATES if said else NOT_A_DATE)
+    moment = said[0].replace(tzinfo=said[0].tzinfo or offset(writing.zone))
     fine = "microseconds" if moment.microsecond % 1000 else "milliseconds"
     return Converted(moment.isoformat(timespec=fine), "rewritten")
 
 
-def _point(text: str) -> Converted | Refused:
+def _point(text: str) -> Answer:
     parts = plain_digits(text).split()
     numbers = [_number(part) for part in parts]
     degrees = [float(number) for number in numbers if number is not None]
@@ -167,20 +196,22 @@ def _point(text: str) -> Converted | Refused:
     return Converted(" ".join(map(repr, degrees)), "rewritten")
 
 
-def _one(text: str, writing: Writing) -> Converted:
-    if not writing.from_labels or not writing.labels:
+def _one(text: str, writing: Writing) -> Answer:
+    if not writing.from_labels or not (writing.labels or writing.closed):
         return Converted(text)
     code = writing.labels.get(fold(text))
+    if code is None and writing.closed:
+        return Refused(NOT_IN_REFERENCE)
     return Converted(code, "label") if code is not None else Converted(text, NOT_IN_LIST)
 
 
-def _multiple(text: str, writing: Writing, recode: Mapping[str, str]) -> Converted | Refused:
+def _multiple(text: str, writing: Writing, recode: Mapping[str, str]) -> Answer:
     if not writing.from_labels:
         return Converted(" ".join(recode.get(code, code) for code in text.split()), "rewritten")
     known = {**writing.labels, **{fold(then): now for then, now in recode.items()}}
     codes = _cut(fold(text), known)
     if codes is None:
-        return Refused(NOT_IN_LIST)
+        return Refused(NOT_IN_REFERENCE if writing.closed else NOT_IN_LIST)
     return Converted(" ".join(dict.fromkeys(filter(None, codes))) or None, "label" if any(codes) else "missing")
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pipelines.archive.reading import Attached
 from pipelines.harmonize.careful import FORCED, Document, Fates, Held, Knowledge, Placed, Record, Split, fates_of
 from pipelines.harmonize.cells import CELL, cells, read_cells, seal_splits
-from pipelines.harmonize.convert import REMEDIES
 from pipelines.harmonize.decode import own_columns
 from pipelines.harmonize.kinds import KINDS, Sql
 from pipelines.harmonize.plan import Plan, Table
+from pipelines.harmonize.remedies import remedy
 from pipelines.store.duck import Connection, insert_texts, literal, quote, read_rows
 
 DOCUMENTS_AT_ONCE = 2000
@@ -66,13 +66,17 @@ def land_exceptions(con: Connection, plan: Plan, archive: Attached, knowledge: K
 
 def _batches(con: Connection, archive: Attached) -> Iterator[list[Document]]:
     keys = read_rows(con, "SELECT source, asset, root_id FROM unbalanced ORDER BY ALL")
+    outlines = archive.outlines()
     for start in range(0, len(keys), DOCUMENTS_AT_ONCE):
         part = keys[start : start + DOCUMENTS_AT_ONCE]
         _fill(con, "careful", [(row["source"], row["asset"], row["root_id"]) for row in part])
-        sql = f"""SELECT source, asset, root_id, member.shape, raw, raw_kind
+        sql = f"""SELECT source, asset, root_id, member.shape, raw, raw_kind, form_version
                   FROM {archive.current} JOIN careful USING (source, asset, root_id)
                   JOIN member USING (source, asset, root_id) ORDER BY ALL"""
-        yield [Document(*row) for row in con.execute(sql).fetchall()]
+        yield [
+            Document(source, asset, root_id, shape, raw, kind, outlines.of(source, asset, version, kind))
+            for source, asset, root_id, shape, raw, kind, version in con.execute(sql).fetchall()
+        ]
 
 
 def _fill(con: Connection, table: str, keys: Sequence[tuple[str, str, str]]) -> None:
@@ -185,7 +189,7 @@ def _split_row(fates: Fates, split: Split, plan: Plan) -> list[str | None]:
 def _held_row(fates: Fates, held: Held, plan: Plan) -> list[str]:
     leaf, document = held.leaf, fates.document
     row = [plan.tool, *document.key, document.shape, leaf.repeat, leaf.index, leaf.path, leaf.text]
-    return [*row, held.reason, REMEDIES.get(held.reason, "")]
+    return [*row, held.reason, remedy(held.reason, plan.tool, plan.shapes[document.shape], leaf.path)]
 
 
 def _read_doubtful(

@@ -5,12 +5,13 @@ A version that cannot be read stops nothing: it is left out, with the reason, an
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.errors import CccmError, SchemaError
 from pipelines.forms.form import Form
 from pipelines.forms.read import form_of_kobo
+from pipelines.forms.xform import form_of_xform, version_of_xform
 
 Archived = tuple[str, str, str, str]
 """(source, asset, version, content) of a form version that a server had."""
@@ -32,7 +33,7 @@ def served_forms(archived: Sequence[Archived], tool: str, known: Sequence[Form])
     forms: dict[Key, Form] = {}
     unread: dict[Key, str] = {}
     for source, asset, version, content in archived:
-        if content.startswith("{"):
+        if content.lstrip().startswith(("{", "<")):
             try:
                 forms[source, asset, version] = _form(content, tool, version, known)
             except CccmError as error:
@@ -42,17 +43,23 @@ def served_forms(archived: Sequence[Archived], tool: str, known: Sequence[Form])
 
 def _form(content: str, tool: str, version: str, known: Sequence[Form]) -> Form:
     where = f"{tool}, version {version} on the server"
-    body = _body(content, where)
-    form = form_of_kobo(body, tool, version)
+    form, said = _read(content, tool, version, where)
     _refuse_strange_names(form, where)
-    said = str((body.get("settings") or {}).get("version", ""))
     named = said.split(" ", maxsplit=1)[0]
     asked = {(question.path, question.type) for question in form.questions}
     for other in known:
         same = {(question.path, question.type) for question in other.questions} == asked
         if same or (named and named == other.version):
-            return form_of_kobo(body, tool, other.version)
+            return replace(form, version=other.version)
     return form
+
+
+def _read(content: str, tool: str, version: str, where: str) -> tuple[Form, str]:
+    """The form, as Kobo keeps it (JSON) or ODK Central (XForm), and the version that its author gave it."""
+    if content.lstrip().startswith("<"):
+        return form_of_xform(content, tool, version), version_of_xform(content)
+    body = _body(content, where)
+    return form_of_kobo(body, tool, version), str((body.get("settings") or {}).get("version", ""))
 
 
 def _body(content: str, where: str) -> Mapping[str, Any]:

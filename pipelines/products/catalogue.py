@@ -4,7 +4,6 @@ A product that comes out as it already lies there is left alone. What it holds i
 """
 
 import filecmp
-import os
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -16,7 +15,7 @@ from pipelines.products.population_sheet import POPULATION_SHEET
 from pipelines.products.product import Context, Product
 from pipelines.products.service_3w import SERVICE_3W
 from pipelines.project import Project
-from pipelines.store.duck import Connection, plain_errors, sync_file
+from pipelines.store.duck import Connection, draft_of, plain_errors, put_in_place
 
 PRODUCTS: Mapping[str, Product] = MappingProxyType({one.name: one for one in (POPULATION_SHEET, SERVICE_3W)})
 
@@ -31,20 +30,18 @@ def write_product(
     if not PERIOD.fullmatch(period):
         raise ConfigError(f"{period!r} is no period; write it as year and month, such as 2026-11.")
     path = project.products / period / f"{name}.xlsx"
-    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with plain_errors(f"The product {name}", "run `cccm build` to publish the tables that it reads"):
-            product.write(con, draft, Context(period, as_of, receipt))
-        if not path.exists() or not filecmp.cmp(draft, path, shallow=False):
-            sync_file(draft)
-            draft.replace(path)
-            sync_file(path.parent)
+        draft = draft_of(path)
+        try:
+            with plain_errors(f"The product {name}", "run `cccm build` to publish the tables that it reads"):
+                product.write(con, draft, Context(period, as_of, receipt))
+            if not path.exists() or not filecmp.cmp(draft, path, shallow=False):
+                put_in_place(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
         why = error.strerror
         raise DiskError(f"{path} cannot be written ({why}); make room, or correct its permissions.") from error
-    finally:
-        draft.unlink(missing_ok=True)
     return path
 
 

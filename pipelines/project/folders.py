@@ -76,9 +76,24 @@ class Project:
         return self.data / "attachments"
 
     @property
+    def lists(self) -> Path:
+        """Lists that are kept on a server and serve as reference tables here: every state of each, as sent."""
+        return self.data / "reference"
+
+    @property
+    def key_file(self) -> Path:
+        """The project's own key, which hides what names people; to be backed up with the archive."""
+        return self.data / "project.key"
+
+    @property
     def products(self) -> Path:
         """What was published, by period."""
         return self.data / "products"
+
+    @property
+    def run_lock(self) -> Path:
+        """Held by whoever writes, for as long as it does."""
+        return self.data / "run.lock"
 
     @property
     def dagster_home(self) -> Path:

@@ -1,14 +1,13 @@
-"""Where answers come from: sources.yml, and the secrets that stay outside of it.
+"""Where answers come from: sources.yml, and where the secrets are that stay outside of it.
 
-Speaking to a server is sources/. What may lie in another place than the repository (an inbox of export files, the file
-of a token) is looked for in the data folder, where nothing is committed.
+Speaking to a server is sources/, reading a secret secret.py. What may lie in another place than the repository (an
+inbox of export files, the file of a token) is looked for in the data folder, where nothing is committed.
 """
 
 import os
 import re
-import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -16,18 +15,31 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipelines.errors import ConfigError
+from pipelines.project.guard import Guard
+from pipelines.project.secret import Place, Secret
 from pipelines.project.yaml_file import StrictModel, read_yaml
 
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 SourceKind = Literal["kobo", "odk_central", "export_file"]
 NEEDED = {
     "kobo": ("url",),
-    "odk_central": ("url", "email_env", "password_env", "project"),
+    "odk_central": ("url", "project"),
     "export_file": ("folder",),
 }
 """The keys without which a source of each kind cannot be asked."""
+
+SECRETS = {"kobo": ("token",), "odk_central": ("email", "password"), "export_file": ()}
+"""What lets us in at a source of each kind: each is named by `<it>_env`, or by `<it>_file`."""
+
+PARALLEL = 4
+"""As many requests at a time as are polite where nothing else is said."""
+
+SECRETS = {"kobo": ("token",), "odk_central": ("email", "password"), "export_file": ()}
+"""What lets us in at a source of each kind: each is named by `<it>_env`, or by `<it>_file`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,30 +63,34 @@ class Source:
     token_env: str = ""
     token_file: Path | None = None
     email_env: str = ""
+    email_file: Path | None = None
     password_env: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    media_hosts: tuple[str, ...] = ()
     project: int | None = None
     folder: Path | None = None
+    parallel: int = PARALLEL
+    guard: Guard = Guard()  # noqa: RUF009 - a value
+    reference: Mapping[str, str] = field(default_factory=dict)
     assets: tuple[SourceAsset, ...] = ()
 
-    def token(self, environ: Mapping[str, str] = os.environ) -> str:
-        """The secret this source is asked with, read anew at every call, so that a changed one needs no restart."""
-        token = environ.get(self.token_env, "") if self.token_env else ""
-        if not token and self.token_file:
-            token = _secret_of_file(self.name, self.token_file)
-        if not token.strip():
-            raise ConfigError(f"source {self.name!r} has no token: {self._where_to_put_it()}.")
-        if not re.fullmatch(r"[!-~]+", token.strip()):
+    def token(self, environ: Mapping[str, str] = os.environ) -> Secret:
+        """The token this source is asked with, read anew at every call."""
+        token = Place(self.name, "token", self.token_env, self.token_file).read(environ)
+        if not token.is_made_of(r"[!-~]"):
             raise ConfigError(
                 f"the token of source {self.name!r} holds a space or a letter no token has: copy it again."
             )
-        return token.strip()
+        return token
 
-    def _where_to_put_it(self) -> str:
-        if self.token_env:
-            return f"set the environment variable {self.token_env}"
-        if self.token_file:
-            return f"write it to {self.token_file}"
-        return "name its token_env or token_file in xlsforms/sources.yml"
+    def email(self, environ: Mapping[str, str] = os.environ) -> Secret:
+        """The address of the account this source is asked with, read anew at every call."""
+        return Place(self.name, "email", self.email_env, self.email_file).read(environ)
+
+    def password(self, environ: Mapping[str, str] = os.environ) -> Secret:
+        """The password of that account, read anew at every call."""
+        return Place(self.name, "password", self.password_env, self.password_file).read(environ)
 
 
 class AssetEntry(StrictModel):
@@ -105,9 +121,16 @@ class SourceEntry(StrictModel):
     token_env: str = ""
     token_file: str = ""
     email_env: str = ""
+    email_file: str = ""
     password_env: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    media_hosts: tuple[str, ...] = ()
     project: int | None = None
     folder: str = ""
+    parallel: int = Field(default=PARALLEL, ge=1, le=16)
+    guard: Guard = Guard()
+    reference: dict[str, str] = Field(default_factory=dict)
     tools: dict[str, tuple[AssetEntry, ...]] = Field(default_factory=dict)
 
     @field_validator("tools", mode="before")
@@ -145,13 +168,34 @@ class SourceEntry(StrictModel):
             raise ValueError("http would send the token in clear: write https")
         return url.rstrip("/")
 
+    @field_validator("reference")
+    @classmethod
+    def _tables(cls, lists: dict[str, str]) -> dict[str, str]:
+        for table in lists:
+            if not TABLE_NAME.fullmatch(table):
+                raise ValueError(f"{table!r} is no name of a table: write small letters, digits and _ only")
+        return lists
+
+    @field_validator("media_hosts")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is no name of a host: write it as media.example.org, without https://")
+        return hosts
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         for key in NEEDED[self.kind]:
             if getattr(self, key) in ("", None):
                 raise ValueError(f"a source of kind {self.kind} needs the key {key!r}: add it")
-        if self.kind == "kobo" and not (self.token_env or self.token_file):
-            raise ValueError("a source of kind kobo needs the key 'token_env' or 'token_file': add it")
+        for secret in SECRETS[self.kind]:
+            if not (getattr(self, f"{secret}_env") or getattr(self, f"{secret}_file")):
+                raise ValueError(
+                    f"a source of kind {self.kind} needs the key '{secret}_env' or '{secret}_file': add it"
+                )
+        if self.reference and self.kind != "odk_central":
+            raise ValueError("only a source of kind odk_central keeps lists (entities): take 'reference' out")
         for tool, entries in self.tools.items():
             names = [entry.asset or entry.layout for entry in entries]
             if len(names) != len(set(names)):
@@ -184,27 +228,19 @@ def _source(name: str, entry: SourceEntry, data: Path) -> Source:
         token_env=entry.token_env,
         token_file=_path(entry.token_file, data),
         email_env=entry.email_env,
+        email_file=_path(entry.email_file, data),
         password_env=entry.password_env,
+        password_file=_path(entry.password_file, data),
+        ca_file=_path(entry.ca_file, data),
+        media_hosts=entry.media_hosts,
         project=entry.project,
         folder=_path(entry.folder, data),
+        parallel=entry.parallel,
+        guard=entry.guard,
+        reference=entry.reference,
         assets=assets,
     )
 
 
 def _path(named: str, data: Path) -> Path | None:
     return data / Path(named).expanduser() if named else None
-
-
-def _secret_of_file(source: str, file: Path) -> str:
-    """What the file holds; a file that others may read is refused, for then the secret is one no more."""
-    try:
-        with file.open(encoding="ascii") as opened:
-            if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o077:
-                raise ConfigError(f"{file} can be read by others: set its mode with 'chmod 600 {file}'.")
-            return opened.read()
-    except OSError as error:
-        raise ConfigError(
-            f"the token of source {source!r} cannot be read from {file} ({error.strerror}): write it there, mode 0600."
-        ) from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{file} holds letters that no token has: write the token there again.") from None

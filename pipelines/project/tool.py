@@ -49,10 +49,15 @@ class Calendar(StrictModel):
 
 
 class ToolFile(StrictModel):
-    """What a tool.yml may say; only the title must be there."""
+    """What a tool.yml may say; only the title must be there.
+
+    `unit` and `period` say what a record is about; `identity` names the answers by which two records, from whichever
+    source or asset, are one and the same, such as a family's number.
+    """
 
     title: str = Field(min_length=1)
     unit: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
     period: Period = Period()
     calendar: Calendar = Calendar()
     languages: tuple[str, ...] = ()

@@ -11,8 +11,9 @@ from typing import NoReturn
 
 from pipelines.errors import ConfigError, DataError, SchemaError
 from pipelines.project import Project, Tool
-from pipelines.quality.expectations import Rule, fitted, refuse_lost_suites, rules_for
+from pipelines.quality.expectations import Rule, fitted, refuse_lost_suites
 from pipelines.quality.findings import Report, RuleResult, forget_results, keep_result
+from pipelines.quality.same_record import LAYER, all_rules, propose
 from pipelines.store.duck import Connection, columns_of, plain_errors, quote, scrubbed
 
 HEAD = """CREATE OR REPLACE TEMP TABLE checked AS WITH
@@ -34,9 +35,11 @@ def check_tool(
     forget_results(con, tool, layer)
     results: list[RuleResult] = []
     for table in tables:
-        rules = rules_for(project, layer, table)
+        rules = all_rules(project, layer, table)
         if rules:
             results += _check_table(con, project.tool(tool), fitted(rules, _columns(con, layer, table)))
+    if layer == LAYER:
+        propose(con, project.tool(tool), _columns(con, layer, tool))
     return Report(tool=tool, layer=layer, results=tuple(results))
 
 

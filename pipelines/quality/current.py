@@ -8,7 +8,10 @@ from collections.abc import Collection
 
 from pipelines.errors import ConfigError
 from pipelines.project import Tool
+from pipelines.quality.identity import identity_sql
 from pipelines.store.duck import Connection, literal, quote
+
+KEY = "_source, _asset, _id"
 
 TABLE = """
 CREATE SCHEMA IF NOT EXISTS quality;
@@ -20,9 +23,9 @@ CREATE TABLE IF NOT EXISTS quality.superseded (
 
 KEEP_SUPERSEDED = """
 INSERT INTO quality.superseded
-SELECT $tool, _source, _asset, _id, _period, unit, kept_id, {why}
+SELECT ?, _source, _asset, _id, _period, unit, kept_id, why
 FROM ranked WHERE place > 1
-ORDER BY unit, _period, place
+ORDER BY unit, _period, place, _source, _asset, _id
 """
 
 WHY = {
@@ -36,33 +39,49 @@ SAME_IN_ALL = "another one is equal in all else and its _id comes first"
 def choose_current(con: Connection, tool: Tool, submissions: str, columns: Collection[str]) -> int:
     """Make the temporary table `ranked` from `submissions` (a relation, named in SQL); how many are superseded.
 
-    place 1 is the current one of its unit and period. Without a unit value or a period a submission stands alone.
+    place 1 is the current one of its unit and period. Without a unit value or a period a submission stands alone. Where
+    the tool declares an identity, submissions of one identity are one before that.
     """
-    _rank(con, tool, submissions, columns)
+    unit = _unit(tool, columns)
+    about = f"CASE WHEN {unit} IS NOT NULL AND _period IS NOT NULL THEN [{unit}, _period] END"
+    if tool.identity:
+        same = _ranked(tool, submissions, columns, unit, identity_sql(tool, columns))
+        again = literal(f"the same {' and '.join(tool.identity)}: ")
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE ranked_same AS SELECT * REPLACE ({again} || why AS why) FROM ({same})"
+        )
+        submissions = f"(SELECT * FROM {submissions} SEMI JOIN (FROM ranked_same WHERE place = 1) USING ({KEY}))"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE ranked AS {_ranked(tool, submissions, columns, unit, about)}")
+    if tool.identity:
+        con.execute("INSERT INTO ranked FROM ranked_same WHERE place > 1; DROP TABLE ranked_same")
     con.execute(TABLE)
     con.execute("DELETE FROM quality.superseded WHERE tool = ?", [tool.name])
-    con.execute(KEEP_SUPERSEDED.format(why=_why(tool, columns)), {"tool": tool.name})
+    con.execute(KEEP_SUPERSEDED, [tool.name])
     row = con.execute("SELECT count(*) FROM ranked WHERE place > 1").fetchone()
     return int(row[0]) if row else 0
 
 
-def _rank(con: Connection, tool: Tool, submissions: str, columns: Collection[str]) -> None:
-    """Rank the submissions of each unit and period; `best_*` are the standings of the one that counts."""
+def order_of(tool: Tool, columns: Collection[str]) -> str:
+    """SQL for the order of rivals, the one that counts first, ended by the key so that it is total."""
+    return ", ".join([*_standings(tool, columns).values(), "_id", "_source", "_asset"])
+
+
+def _ranked(tool: Tool, submissions: str, columns: Collection[str], unit: str, about: str) -> str:
+    """A SELECT that ranks the submissions that are `about` (SQL) the same; those about null stand alone."""
     standings = _standings(tool, columns)
     ranks = "".join(f", {sql} AS rank_{name}" for name, sql in standings.items())
     best = "".join(f", first_value(rank_{name}) OVER rivals AS best_{name}" for name in standings)
     order = ", ".join([*(f"rank_{name}" for name in standings), "_id", "_source", "_asset"])
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE ranked AS
-            WITH standing AS (
-                SELECT _source, _asset, _id, _period, {_unit(tool, columns)} AS unit{ranks} FROM {submissions}
-            ), alone AS (
-                SELECT *, CASE WHEN unit IS NULL OR _period IS NULL THEN [_source, _asset, _id] ELSE [] END AS lone
-                FROM standing
-            )
-            SELECT * EXCLUDE (lone), row_number() OVER rivals AS place, first_value(_id) OVER rivals AS kept_id{best}
-            FROM alone WINDOW rivals AS (PARTITION BY unit, _period, lone ORDER BY {order})"""
-    )
+    return f"""
+        WITH standing AS (
+            SELECT {KEY}, _period, {unit} AS unit{ranks}, {about} AS about FROM {submissions}
+        ), alone AS (
+            SELECT *, CASE WHEN about IS NULL THEN [{KEY}] ELSE [] END AS lone FROM standing
+        ), placed AS (
+            SELECT *, row_number() OVER rivals AS place, first_value(_id) OVER rivals AS kept_id{best}
+            FROM alone WINDOW rivals AS (PARTITION BY about, lone ORDER BY {order})
+        )
+        SELECT {KEY}, _period, unit, place, kept_id, {_why(tool, columns)} AS why FROM placed"""
 
 
 def _unit(tool: Tool, columns: Collection[str]) -> str:

@@ -18,14 +18,15 @@ CREATE TABLE IF NOT EXISTS quality.rule (
 CREATE TABLE IF NOT EXISTS quality.finding (
     finding VARCHAR, tool VARCHAR, layer VARCHAR, table_name VARCHAR,
     _source VARCHAR, _asset VARCHAR, _id VARCHAR, _index VARCHAR,
-    rule VARCHAR, severity VARCHAR, columns VARCHAR[], why VARCHAR, _period VARCHAR
+    rule VARCHAR, severity VARCHAR, columns VARCHAR[], why VARCHAR, _period VARCHAR, proposal VARCHAR
 );
+ALTER TABLE quality.finding ADD COLUMN IF NOT EXISTS proposal VARCHAR;
 """
 
 KEEP_FINDINGS = """
 INSERT INTO quality.finding
 SELECT left(sha256(CAST(to_json([$layer, $table, $rule, _source, _asset, _id, _index]) AS VARCHAR)), 16),
-       $tool, $layer, $table, _source, _asset, _id, _index, $rule, $severity, $columns, $why, _period
+       $tool, $layer, $table, _source, _asset, _id, _index, $rule, $severity, $columns, $why, _period, NULL
 FROM checked_key JOIN (SELECT unnest($rows) AS _row) USING (_row)
 ORDER BY _row
 """

@@ -23,7 +23,7 @@ from pipelines.sources.exchange import Ask, Exchange
 from pipelines.sources.limits import Limits
 from pipelines.sources.origin import origin_of
 from pipelines.sources.refusal import NotThere
-from pipelines.sources.retry import persistently
+from pipelines.sources.retry import Patience
 from pipelines.sources.wire import Response
 
 __all__ = ["Answer", "Client", "Downloaded", "Limits", "NotThere"]
@@ -31,6 +31,9 @@ __all__ = ["Answer", "Client", "Downloaded", "Limits", "NotThere"]
 Params = Mapping[str, str] | None
 
 JSON = "application/json"
+
+LIMITS = Limits()
+"""What a request may cost where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Client:
         *,
         named: str,
         retry: bool = True,
-        limits: Limits = Limits(),  # noqa: B008 - a value
+        limits: Limits | None = None,
         media_hosts: Collection[str] = (),
         ca_file: Path | None = None,
     ) -> None:
@@ -73,7 +76,9 @@ class Client:
         request, and again when the server has refused what it gave (401), once for each request.
         """
         self._origin = origin_of(url, where=f"xlsforms/sources.yml, source '{named}'")
+        limits = limits or LIMITS
         self._limits = limits if retry else replace(limits, attempts=1)
+        self._patience = Patience(self._limits)
         self._exchange = Exchange(
             self._origin,
             Credentials(credentials, named=named),
@@ -111,7 +116,7 @@ class Client:
             wanted=frozenset({200, 304} if etag else {200}),
             seconds=self._limits.deadline,
         )
-        return persistently(lambda: self._read(ask, accept), self._limits)
+        return self._patience.persistently(lambda: self._read(ask, accept))
 
     def post_json(self, path: str, payload: object, *, again: bool = False) -> bytes:
         """The JSON that the server answers to `payload`, in which a Secret is sent as what it is.
@@ -126,8 +131,8 @@ class Client:
             wanted=frozenset({200, 201}),
             seconds=self._limits.deadline,
         )
-        limits = self._limits if again else replace(self._limits, attempts=1)
-        return persistently(lambda: self._read(ask, JSON), limits).body
+        attempts = self._limits.attempts if again else 1
+        return self._patience.persistently(lambda: self._read(ask, JSON), attempts=attempts).body
 
     def download(self, path: str, into: Path, params: Params = None, *, media: bool = False) -> Downloaded:
         """Write what lies at `path` into the new file `into` (mode 0600); where it does not come whole, there is none.
@@ -141,7 +146,7 @@ class Client:
             media=media,
             seconds=self._limits.file_deadline,
         )
-        return persistently(lambda: self._save(ask, into), self._limits)
+        return self._patience.persistently(lambda: self._save(ask, into))
 
     def _target(self, path: str, params: Params) -> str:
         """`path` and `params` as they stand in a request."""
@@ -155,7 +160,9 @@ class Client:
         body = self._exchange.plainly(lambda: b"".join(pieces(response, self._limits.body, where)), ask.target)
         response.release_conn()
         if accept == JSON and response.status != 304:
-            body = whole_json(body, _content_type(response), where, self._limits.depth)
+            body = whole_json(
+                body, _content_type(response), where, limit=self._limits.depth, words=self._exchange.words
+            )
         return Answer(response.status, body, response.headers.get("ETag", ""), _date(response))
 
     def _save(self, ask: Ask, into: Path) -> Downloaded:

@@ -12,6 +12,10 @@ Given = str | Secret | Callable[[], Mapping[str, str | Secret]]
 """A Kobo token, or whatever opens a session and gives its headers."""
 
 
+SHOWN = 80
+"""How many characters of a server's own words are repeated."""
+
+
 class Credentials:
     """The headers that let us in; shared by threads."""
 
@@ -32,10 +36,18 @@ class Credentials:
                 self._headers = {name: self._fit(value) for name, value in self._open().items()}
             return self._headers
 
+    def words(self, said: bytes) -> str:
+        """The beginning of what a server `said`, fit to be shown: harmless to a terminal, and nothing at all where it
+        gives back what lets us in.
+        """
+        text = " ".join(re.sub(r"[^ -~]+", " ", said.decode("utf-8", "replace")).split())
+        secrets = [Secret(secret.reveal().rpartition(" ")[2]) for secret in (self._headers or {}).values()]
+        return "" if any(secret.appears_in(text) for secret in secrets) else text[:SHOWN]
+
     def _fit(self, value: str | Secret) -> Secret:
         """`value` as a secret that a header can carry; ConfigError, without it, for one that would break the header."""
         secret = value if isinstance(value, Secret) else Secret(value)
-        if not re.fullmatch(r"[ -~]+", secret.reveal()):
+        if not secret.is_made_of(r"[ -~]"):
             raise ConfigError(f"the token of source '{self._named}' holds what no header can carry: copy it again.")
         return secret
 

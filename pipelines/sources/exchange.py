@@ -63,6 +63,7 @@ class Exchange:
         self._wire = Wire(ca_file)
         self._lock = threading.Lock()
         self.requests = 0
+        self.words = credentials.words
 
     def answer(self, ask: Ask) -> Response:
         """The head of a wanted answer, its body still to be read; an error of ours for any other."""

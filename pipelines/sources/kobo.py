@@ -1,30 +1,42 @@
-"""What a KoboToolbox server answers: its clock, its form versions, its submissions by keyset, its light index.
+"""What a KoboToolbox server answers: its clock, what it says of an asset, its submissions by ranges of `_id`.
 
-Only `query` on `_id` with `sort` and `limit` pages; `start` drifts when rows vanish and `offset` skips rows silently.
-What is done with the answers is sync.py.
+Only `query` on `_id` with `sort` and `limit` pages; `offset` skips rows silently, and `start`, which drifts when rows
+vanish, is asked for nothing but where to cut. How one row reads is kobo_row.py; what is done with it is sweep.py.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from datetime import datetime
+from itertools import pairwise
+from typing import TypeVar
+from urllib.parse import quote
 
 import msgspec
 
-from pipelines.archive.archive import Submission
+from pipelines.archive.submission import Submission
 from pipelines.errors import ServerError
 from pipelines.sources.client import Client
+from pipelines.sources.kobo_row import (
+    INDEX_FIELDS,
+    Envelope,
+    IndexRow,
+    NamedFiles,
+    envelope,
+    index_row,
+    submission,
+    utc,
+)
+from pipelines.sources.parts import decoded
+from pipelines.sources.ranges import Range
 
-Shape = TypeVar("Shape")
+Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 PAGE = 1000
 """The largest page that Kobo serves; it cuts a larger `limit` without a word."""
 
-IDS_IN_ONE_URL = 200
-"""As many `_id` of up to 12 digits as keep a URL under 4 KB."""
-
-INDEX_FIELDS = ("_id", "_uuid", "__version__", "_validation_status")
+LETTERS_OF_A_LIST = 3_400
+"""As many as the `_id` of one list may take in a URL, which stays below 4 KB with them."""
 
 
 class _Page(msgspec.Struct):
@@ -49,168 +61,161 @@ class _Versions(msgspec.Struct):
 
 
 class _Asset(msgspec.Struct):
+    uid: str | None = None
     effective_permissions: list[_Permission] = []
     deployed_versions: _Versions | None = None
+    deployment__submission_count: int | None = None
 
 
-class _Envelope(msgspec.Struct):
-    """The keys of a submission that are the server's, as far as the archive has columns for them."""
-
-    server_id: int = msgspec.field(name="_id")
-    uuid: str | None = msgspec.field(name="_uuid", default=None)
-    version: str | None = msgspec.field(name="__version__", default=None)
-    root_uuid: str | None = msgspec.field(name="meta/rootUuid", default=None)
-    submission_time: str | None = msgspec.field(name="_submission_time", default=None)
-    submitted_by: str | None = msgspec.field(name="_submitted_by", default=None)
-    validation_status: Any = msgspec.field(name="_validation_status", default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRow:
-    """What the light index says of one submission."""
-
-    server_id: str
-    instance_id: str
-    form_version: str
-    validation_status: str
+class _ContradictionError(ServerError):
+    """An answer that does not fit what was asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssetState:
-    """What a server says of an asset: its deployed versions, and whether we may see every row of it."""
+    """What a server says of an asset: its deployed versions, what our account may do, how many submissions it has (None
+    where it does not tell).
+    """
 
     versions: tuple[str, ...]
-    sees_all_rows: bool
+    permission: str
+    count: int | None
+
+    @property
+    def sees_all_rows(self) -> bool:
+        """Whether our account may see every submission."""
+        return "view_submissions" in self.permission.split(",")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One page: its rows in the order of `_id`, each as sent and with its envelope; and how many more the server counts
+    though it showed none.
+    """
+
+    rows: tuple[msgspec.Raw, ...]
+    envelopes: tuple[Envelope, ...]
+    unshown: int = 0
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The `_id` of each row."""
+        return tuple(row.server_id for row in self.envelopes)
 
 
 class Kobo:
-    """One KoboToolbox server."""
+    """One KoboToolbox server; several threads may ask it at once."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, *, page: int = PAGE) -> None:
+        """`page` is how many rows are asked for at a time."""
+        self.client = client
+        self.page = page
 
     def server_time(self) -> datetime:
         """The server's clock, UTC without zone; it also proves our token, for Kobo answers 404 where it means 401."""
-        return _utc(_decoded(self._client.get_bytes("/me/"), _Me, "The answer of /me/").server_time)
+        return utc(_decoded(self.client.get_bytes("/me/"), _Me, "The answer of /me/").server_time)
 
     def asset(self, uid: str) -> AssetState:
-        """What the server says of the asset `uid`."""
-        detail = _decoded(self._client.get_bytes(f"/api/v2/assets/{uid}/", {"format": "json"}), _Asset, f"Asset {uid}")
-        allowed = {permission.codename for permission in detail.effective_permissions}
+        """What the server says of the asset `uid`; ServerError where it speaks of another one."""
+        detail = _decoded(self.client.get_bytes(f"/api/v2/assets/{uid}/", {"format": "json"}), _Asset, f"Asset {uid}")
+        if detail.uid not in (None, uid):
+            raise ServerError(f"The server answered for asset {uid} with another one; ask the server's administrator.")
         deployed = detail.deployed_versions or _Versions()
         return AssetState(
             versions=tuple(version.uid for version in deployed.results),
-            sees_all_rows="view_submissions" in allowed,
+            permission=",".join(sorted({permission.codename for permission in detail.effective_permissions})),
+            count=detail.deployment__submission_count,
         )
 
     def form_version(self, uid: str, version: str) -> str:
         """The content of one form version, as JSON text as sent."""
-        return self._client.get_bytes(f"/api/v2/assets/{uid}/versions/{version}/", {"format": "json"}).decode()
+        where = f"/api/v2/assets/{uid}/versions/{quote(version, safe='')}/"
+        return self.client.get_bytes(where, {"format": "json"}).decode()
 
-    def pages(self, uid: str) -> Iterator[list[Submission]]:
-        """Every submission of the asset, by ascending `_id`, a page at a time."""
-        after = 0
-        while submissions := [_submission(raw) for raw in self._page(uid, {"_id": {"$gt": after}}).results]:
-            yield submissions
-            after = _ascending([int(submission.server_id) for submission in submissions], after)
+    def edge(self, uid: str, *, above: int, last: bool = False) -> tuple[int, int]:
+        """The smallest `_id` above `above`, or the largest; and how many there are. Both 0 where there are none."""
+        found, count = self._one(uid, above, {"sort": _compact({"_id": -1 if last else 1})})
+        return (found, count) if found else (0, 0)
 
-    def index(self, uid: str) -> Iterator[list[IndexRow]]:
-        """The light index of every submission, by ascending `_id`, a page at a time."""
-        after = 0
-        while rows := [_index_row(raw) for raw in self._page(uid, {"_id": {"$gt": after}}, INDEX_FIELDS).results]:
-            yield rows
-            after = _ascending([int(row.server_id) for row in rows], after)
+    def nth(self, uid: str, *, above: int, n: int) -> int:
+        """About the `n`-th `_id` above `above`, from 0: good enough to cut there, and for nothing else."""
+        return self._one(uid, above, {"sort": _compact({"_id": 1}), "start": str(n)})[0]
 
-    def some(self, uid: str, server_ids: Sequence[str]) -> Iterator[list[Submission]]:
-        """The submissions with these `_id`, in lists that keep every URL short."""
-        for start in range(0, len(server_ids), IDS_IN_ONE_URL):
-            wanted = [int(server_id) for server_id in server_ids[start : start + IDS_IN_ONE_URL]]
-            yield [_submission(raw) for raw in self._page(uid, {"_id": {"$in": wanted}}).results]
+    def rows(self, uid: str, part: Range, *, light: bool = False) -> Seen:
+        """The next page of a range; ServerError where the server does not keep the order that paging rests on."""
+        asked = {"$gt": part.above} | ({"$lte": part.up_to} if part.up_to is not None else {})
+        return _once_more(lambda: self._seen(uid, asked, INDEX_FIELDS if light else (), part))
 
-    def shown(self, uid: str, server_ids: Sequence[str]) -> frozenset[str]:
-        """Which of these `_id` the light index shows."""
-        found: set[str] = set()
-        for start in range(0, len(server_ids), IDS_IN_ONE_URL):
-            wanted = [int(server_id) for server_id in server_ids[start : start + IDS_IN_ONE_URL]]
-            page = self._page(uid, {"_id": {"$in": wanted}}, INDEX_FIELDS)
-            found.update(_index_row(raw).server_id for raw in page.results)
-        return frozenset(found)
+    def chosen(self, uid: str, server_ids: Sequence[int], *, light: bool = False) -> Seen:
+        """Of the submissions with these `_id`, as many as the server gives at a time."""
+        asked = {"$in": list(server_ids)}
+        part = Range(server_ids[0] - 1, server_ids[-1])
+        return _once_more(lambda: self._seen(uid, asked, INDEX_FIELDS if light else (), part))
 
-    def _page(self, uid: str, query: Mapping[str, object], fields: Sequence[str] = ()) -> _Page:
-        params = {"format": "json", "limit": str(PAGE), "sort": '{"_id":1}', "query": _compact(query)}
-        if fields:
-            params["fields"] = _compact(fields)
-        body = self._client.get_bytes(f"/api/v2/assets/{uid}/data/", params)
-        page = _decoded(body, _Page, f"The data of asset {uid}")
-        if page.count and not page.results:
-            message = f"The server counts {page.count} more submissions of asset {uid} and shows none; sync again."
-            raise ServerError(message)
-        return page
+    @staticmethod
+    def submissions(seen: Seen, named_files: NamedFiles) -> list[Submission]:
+        """The rows of a page as submissions."""
+        return [submission(raw, row, named_files) for raw, row in zip(seen.rows, seen.envelopes, strict=True)]
+
+    @staticmethod
+    def index_rows(seen: Seen) -> list[IndexRow]:
+        """The rows of a light page."""
+        return [index_row(row) for row in seen.envelopes]
+
+    def _one(self, uid: str, above: int, params: Mapping[str, str]) -> tuple[int, int]:
+        """The `_id` of one row, 0 where there is none, and how many there are."""
+        asked = {"query": _compact({"_id": {"$gt": above}}), "fields": '["_id"]', "limit": "1", **params}
+        page = self._page(uid, asked)
+        return (envelope(page.results[0]).server_id if page.results else 0), page.count
+
+    def _seen(self, uid: str, ids: Mapping[str, object], fields: Sequence[str], part: Range) -> Seen:
+        params = {"limit": str(self.page), "sort": '{"_id":1}', "query": _compact({"_id": ids})}
+        page = self._page(uid, params | ({"fields": _compact(fields)} if fields else {}))
+        seen = Seen(tuple(page.results), tuple(map(envelope, page.results)), 0 if page.results else max(page.count, 0))
+        _refuse_disorder(seen.ids, part)
+        return seen
+
+    def _page(self, uid: str, params: Mapping[str, str]) -> _Page:
+        body = self.client.get_bytes(f"/api/v2/assets/{uid}/data/", {"format": "json", **params})
+        return _decoded(body, _Page, f"The data of asset {uid}")
+
+
+def lists_of(server_ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """`server_ids` in lists that keep a URL below 4 KB and an answer on one page."""
+    ordered = sorted(server_ids)
+    start = letters = 0
+    for end, server_id in enumerate(ordered):
+        letters += len(str(server_id)) + 3  # and the comma, written %2C
+        if letters > LETTERS_OF_A_LIST or end - start == PAGE:
+            yield tuple(ordered[start:end])
+            start, letters = end, len(str(server_id)) + 3
+    if start < len(ordered):
+        yield tuple(ordered[start:])
+
+
+def _once_more(ask: Callable[[], Seen]) -> Seen:
+    """What the server says the second time, where it contradicted itself the first time."""
+    try:
+        seen = ask()
+    except _ContradictionError:
+        return ask()
+    return ask() if seen.unshown else seen
+
+
+def _refuse_disorder(shown: Sequence[int], part: Range) -> None:
+    inside = not shown or (shown[0] > part.above and (part.up_to is None or shown[-1] <= part.up_to))
+    if not inside or any(one >= after for one, after in pairwise(shown)):
+        message = "The server did not keep the order of _id that was asked for; nothing of this page was archived."
+        raise _ContradictionError(message)
 
 
 def _decoded(body: bytes, shape: type[Shape], what: str) -> Shape:
     try:
-        return msgspec.json.decode(body, type=shape)
+        return decoded(body, shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ServerError(f"{what} came in a shape that is not Kobo's; check the address in sources.yml.") from error
-
-
-def _utc(text: str) -> datetime:
-    """The moment in `text` as UTC without zone; Kobo's times carry no zone and are UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ServerError(f"The server gave {text!r} for a time; ask the server's administrator.") from error
-    return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
+        message = f"{what} came in a shape that is not Kobo's; check the address in sources.yml."
+        raise _ContradictionError(message) from error
 
 
 def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
-
-
-def _ascending(server_ids: list[int], after: int) -> int:
-    """The largest of `server_ids`; ServerError where the server does not keep the order that paging rests on."""
-    if server_ids != sorted(set(server_ids)) or server_ids[0] <= after:
-        message = "The server did not keep the order of _id that was asked for; nothing of this page was archived."
-        raise ServerError(message)
-    return server_ids[-1]
-
-
-def _envelope(raw: msgspec.Raw) -> _Envelope:
-    try:
-        return msgspec.json.decode(raw, type=_Envelope)
-    except msgspec.ValidationError as error:
-        message = f"A submission came without what Kobo always sends ({error}); ask the server's administrator."
-        raise ServerError(message) from error
-
-
-def _submission(raw: msgspec.Raw) -> Submission:
-    row = _envelope(raw)
-    return Submission(
-        root_id=(row.root_uuid or "").removeprefix("uuid:") or str(row.server_id),
-        raw=_text(raw),
-        raw_kind="kobo_json",
-        instance_id=row.uuid or "",
-        server_id=str(row.server_id),
-        form_version=row.version or "",
-        submitted_at=_utc(row.submission_time) if row.submission_time else None,
-        submitted_by=row.submitted_by or "",
-        validation_status=_status(row),
-    )
-
-
-def _index_row(raw: msgspec.Raw) -> IndexRow:
-    row = _envelope(raw)
-    return IndexRow(str(row.server_id), row.uuid or "", row.version or "", _status(row))
-
-
-def _text(raw: msgspec.Raw) -> str:
-    try:
-        return bytes(raw).decode()
-    except UnicodeDecodeError as error:
-        raise ServerError("A submission came with bytes that are no UTF-8; ask the server's administrator.") from error
-
-
-def _status(row: _Envelope) -> str:
-    status = row.validation_status
-    return str(status.get("uid", "")) if isinstance(status, dict) else ""

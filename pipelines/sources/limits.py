@@ -27,7 +27,7 @@ class Limits:
     attempts: int = 6
     budget: float = 600
     """No further attempt begins later than this after the first."""
-    first_wait: float = 0.5
+    first_wait: float = 0.3
     longest_wait: float = 20
     longest_asked_wait: float = 300
     """The most that a server's Retry-After is followed."""

@@ -6,7 +6,7 @@ What the body of a good answer must be is body.py.
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from urllib3 import exceptions as net
 
@@ -17,8 +17,8 @@ BUSY = frozenset({408, 425, 429})
 UNWELL = frozenset({500, 502, 503, 504})
 """Statuses that may be different the next time: the server has no time for us, or a problem of its own."""
 
-SHOWN = 80
-"""How many characters of a server's own words an error repeats."""
+Words = Callable[[bytes], str]
+"""What may be shown of a server's own words; empty where they give a secret away."""
 
 
 class NotThere(ConfigError):
@@ -32,7 +32,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, where: str) ->
             f"{where} refused the token or password ({status}); set it anew (Account Settings > Security in Kobo)."
         )
     if status == 404:
-        return NotThere(f"{where} is not there, or not shared with our account (404); check its name in sources.yml.")
+        return NotThere(f"{where} is not there, or not shared with our account (404); check the asset's uid.")
     if status in BUSY:
         return _waiting(Unreached(f"{where} is too busy to answer ({status}); try again later."), headers)
     if status in UNWELL or _kobo_ran_out_of_time(status, body):
@@ -84,16 +84,11 @@ def _tls(error: net.SSLError, host: str) -> CccmError:
     return ConfigError(f"{host} speaks no TLS that is safe (1.2 or later); have the server mended.")
 
 
-def web_page(where: str, body: bytes) -> ServerError:
+def web_page(where: str, body: bytes, words: Words) -> ServerError:
     """The error that a web page is where data was asked for: a login, a maintenance page, another address."""
     title = re.search(rb"<title[^>]*>([^<]{1,200})", body[:10_000], re.IGNORECASE)
-    said = f" ('{safe_words(title.group(1))}')" if title else ""
+    said = words(title.group(1)) if title else ""
+    shown = f" ('{said}')" if said else ""
     return ServerError(
-        f"{where} answered with a web page (HTML){said} instead of JSON; check the address in sources.yml."
+        f"{where} answered with a web page (HTML){shown} instead of JSON; check the address in sources.yml."
     )
-
-
-def safe_words(said: bytes) -> str:
-    """The beginning of a server's own words, in characters that do nothing to a terminal."""
-    text = re.sub(r"[^ -~]+", " ", said.decode("utf-8", "replace"))
-    return " ".join(text.split())[:SHOWN]

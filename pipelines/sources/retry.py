@@ -29,30 +29,48 @@ class Unwell(MayPass, ServerError):
     """The server answered that it has a problem of its own."""
 
 
-def persistently(
-    ask: Callable[[], Answer],
-    limits: Limits,
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> Answer:
-    """What `ask` gives in the end; its last error where it never gave anything, or where waiting costs too much."""
-    until = clock() + limits.budget
-    for attempt in range(limits.attempts):
-        try:
-            return ask()
-        except MayPass as failure:
-            wait = _wait(failure, attempt, limits)
-            if attempt + 1 == limits.attempts or clock() + wait >= until:
-                raise
-        sleep(wait)
-    raise AssertionError
+class Patience:
+    """How a client asks again; its threads share it: while the server wants to be left alone, all keep still."""
 
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limits, self._sleep, self._clock = limits, sleep, clock
+        self._still_until = 0.0
 
-def _wait(failure: MayPass, attempt: int, limits: Limits) -> float:
-    """Full jitter, so that many clients do not come back at one moment; never sooner than the server asked for."""
-    own = random.uniform(0, min(limits.longest_wait, limits.first_wait * 2**attempt))  # noqa: S311 - no secret
-    return max(own, min(failure.asked_wait or 0.0, limits.longest_asked_wait))
+    def persistently(self, ask: Callable[[], Answer], *, attempts: int | None = None) -> Answer:
+        """What `ask` gives in the end; its last error where it never gave anything, or where waiting costs too much."""
+        until = self._clock() + self._limits.budget
+        left = attempts or self._limits.attempts
+        number = 0
+        while True:
+            self._keep_still()
+            try:
+                return ask()
+            except MayPass as failure:
+                wait = self._wait(failure, number)
+                number += 1
+                if number == left or self._clock() + wait >= until:
+                    raise
+            self._sleep(wait)
+
+    def _keep_still(self) -> None:
+        wait = self._still_until - self._clock()
+        if wait > 0:
+            self._sleep(wait)
+
+    def _wait(self, failure: MayPass, number: int) -> float:
+        """Full jitter, so that many clients do not come back at one moment; never sooner than the server asked for."""
+        limits = self._limits
+        own = random.uniform(0, min(limits.longest_wait, limits.first_wait * 2**number))  # noqa: S311 - no secret
+        asked = min(failure.asked_wait or 0.0, limits.longest_asked_wait)
+        if asked:
+            self._still_until = max(self._still_until, self._clock() + asked)
+        return max(own, asked)
 
 
 def asked_wait(retry_after: str, date: str) -> float | None:

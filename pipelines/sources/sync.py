@@ -1,31 +1,50 @@
 """Bring an asset's archive up to date with its server.
 
-The first sync reads every page. Later ones sweep the light index and fetch only what differs. What a server may show is
-kobo.py; what the archive makes of it is archive/.
+What the archive holds nothing of is read whole, several ranges at a time. What it holds is compared with the light
+index, and only what differs is fetched. What a server may show is kobo.py, what was found sweep.py, what is marked as
+deleted tombstones.py, files are media.py.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
-from pipelines.archive.archive import Archive, Counts, Known, Run, Submission
-from pipelines.archive.guard import believe
-from pipelines.errors import CccmError, ServerError
-from pipelines.sources.kobo import IndexRow, Kobo
+from pipelines.archive.archive import Archive, Counts, Run
+from pipelines.errors import CccmError, ServerError, TransientError
+from pipelines.project.guard import Guard
+from pipelines.project.source import PARALLEL
+from pipelines.sources.client import NotThere
+from pipelines.sources.kobo import AssetState, Kobo
+from pipelines.sources.kobo_row import files_named_by
+from pipelines.sources.media import Fetched, fetch_files
+from pipelines.sources.ranges import Range, cut_at, cut_at_known, read_parts
+from pipelines.sources.sweep import Progress, Sweep
+from pipelines.sources.tombstones import Ground, bury
 
-Progress = Callable[[int], None]
-"""Called with how many submissions have been seen so far."""
+NEW_FORM_VERSIONS = 20
+"""As many form versions that only rows name as one run asks for."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What one sync of one asset found; `warning` is for the IMO."""
+    """What one sync of one asset found; `warning` is for the IMO.
+
+    `server_count` is how many submissions the server says it has (None where it does not tell), `counts.seen` how many
+    it showed. `attachments_awaited` are those that current submissions still lack; `attachments_failed` says of how
+    many it was tried in vain, by error class.
+    """
 
     source: str
     asset: str
     counts: Counts
     server_time: datetime
     warning: str = ""
+    requests: int = 0
+    server_count: int | None = None
+    attachments_stored: int = 0
+    attachments_awaited: int = 0
+    attachments_failed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,15 @@ class Wish:
 
     full: bool = False
     accept_deletions: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a source is dealt with: requests at a time, how much may vanish, and where files go (None: they stay)."""
+
+    parallel: int = PARALLEL
+    guard: Guard = Guard()  # noqa: RUF009 - a value
+    attachments: Path | None = None
 
 
 def sync_kobo(
@@ -45,93 +73,136 @@ def sync_kobo(
     wish: Wish,
     now: datetime,
     progress: Progress | None = None,
+    manner: Manner = Manner(),
 ) -> SyncReport:
     """Archive everything that is new or different on the server; `now` (UTC) only dates the line of sync_run."""
     run = archive.begin_run(source, asset, now)
+    asked = kobo.client.requests
     try:
-        return _sync(archive, run, kobo, wish, progress or (lambda _: None))
+        return _Sync(archive, run, kobo, wish, manner, progress or (lambda _: None), asked).report()
     except CccmError as error:
         run.fail(error.error_class)
         raise
 
 
-def _sync(archive: Archive, run: Run, kobo: Kobo, wish: Wish, progress: Progress) -> SyncReport:
-    server_time = kobo.server_time()
-    state = kobo.asset(run.asset)
-    for version in reversed(state.versions):
-        if version not in archive.form_versions(run.source, run.asset):
-            run.keep_form_version(version, kobo.form_version(run.asset, version))
-    known = {row.server_id: row for row in archive.known(run.source, run.asset)}
-    root_of = {row.server_id: row.root_id for row in known.values()}
-    if wish.full or not known:
-        present = _read_all(run, kobo, root_of, progress)
-    else:
-        present = _read_what_differs(run, kobo, known, progress)
-    standing = archive.known(run.source, run.asset)  # read anew: a row may have come back under another number
-    gone = [row.root_id for row in standing if row.server_id not in present]
-    warning = _bury(run, gone, len(known), sees_all=state.sees_all_rows, accepted=wish.accept_deletions)
-    run.complete(server_time, doubted=bool(warning))
-    return SyncReport(run.source, run.asset, run.counts, server_time, warning)
+@dataclass(frozen=True, slots=True)
+class _Sync:
+    """One sync while it goes on; `asked` is how many requests the client had made before."""
+
+    archive: Archive
+    run: Run
+    kobo: Kobo
+    wish: Wish
+    manner: Manner
+    progress: Progress
+    asked: int
+
+    def report(self) -> SyncReport:
+        run, asset = self.run, self.run.asset
+        server_time = self.kobo.server_time()
+        state = self.kobo.asset(asset)
+        last_permission = self.archive.last_permission(run.source, asset)
+        run.note_server(state.permission, state.count)
+        warnings = self._keep_form_versions(list(reversed(state.versions)))
+        sweep = self._sweep()
+        warnings += self._keep_form_versions(sorted(sweep.versions - {""})[:NEW_FORM_VERSIONS])
+        warnings += _oddities(sweep, asset)
+        warnings.append(bury(sweep, Ground(state, last_permission, self.manner.guard, self.wish.accept_deletions)))
+        count, mismatch = self._counted(state, sweep)
+        warning = "; ".join(filter(None, [*warnings, mismatch]))
+        run.complete(server_time, doubted=bool(warning))
+        fetched = self._fetch_files()
+        requests = self.kobo.client.requests - self.asked
+        awaited = run.note_effort(requests, fetched.stored)
+        return SyncReport(
+            run.source,
+            asset,
+            run.counts,
+            server_time,
+            warning,
+            requests,
+            count,
+            fetched.stored,
+            awaited,
+            fetched.failed,
+        )
+
+    def _sweep(self) -> Sweep:
+        """All that the server has, looked at."""
+        run, asset = self.run, self.run.asset
+        contents = self.archive.contents_of_forms(run.source, asset)
+        sweep = Sweep(
+            run, self.kobo, files_named_by(contents), self.progress, self.manner.parallel, always_full=self.wish.full
+        )
+        sweep.expect(self.archive.standing(run.source, asset))
+        known = sorted(sweep.known)
+        last = known[-1] if known else 0
+        ranges = cut_at_known(known, self.kobo.page, full=self.wish.full)
+        if known and self.archive.was_completed(run.source, asset):
+            sweep.read([*ranges, Range(last, full=True)])
+        else:
+            sweep.read([*ranges, *self._cut(above=last)])
+        return sweep
+
+    def _cut(self, *, above: int) -> list[Range]:
+        """What lies above `above`, as ranges of about as many rows each, and the open end: one range for each request
+        that may be under way.
+        """
+        asset, parallel = self.run.asset, self.manner.parallel
+        edges = read_parts(
+            (False, True), lambda last: self.kobo.edge(asset, above=above, last=last), lambda *_: (), parallel=parallel
+        )
+        found = dict(edges)
+        (smallest, count), (largest, _) = found[False], found[True]
+        bounds = {largest} - {0}
+        if count > self.kobo.page:
+            shares = [count * share // parallel for share in range(1, parallel)]
+            nth = read_parts(shares, lambda n: self.kobo.nth(asset, above=above, n=n), lambda *_: (), parallel=parallel)
+            bounds |= {bound for _, bound in nth if smallest <= bound <= largest}
+        return [*cut_at(sorted(bounds), max(above, smallest - 1), full=True), Range(max(above, largest), full=True)]
+
+    def _keep_form_versions(self, versions: list[str]) -> list[str]:
+        """Archive the content of these form versions; what the server would not give, in words for the IMO.
+
+        Rows of such a version are kept all the same, and the next sync asks again.
+        """
+        missing: list[str] = []
+        known = self.archive.form_versions(self.run.source, self.run.asset)
+        for version in (one for one in versions if one not in known):
+            try:
+                self.run.keep_form_version(version, self.kobo.form_version(self.run.asset, version))
+            except (NotThere, ServerError, TransientError):
+                missing.append(version)
+        return [f"the server did not give form version {', '.join(missing)}; sync again"] if missing else []
+
+    def _counted(self, state: AssetState, sweep: Sweep) -> tuple[int | None, str]:
+        """How many submissions the server says it has, asked again where that is not what it shows; and if it still is
+        not, so in words.
+        """
+        shown = len(sweep.present)
+        if state.count is None or state.count == shown or not state.sees_all_rows:
+            return state.count, ""
+        count = self.kobo.asset(self.run.asset).count
+        self.run.note_server(state.permission, count)
+        if count in (None, shown):
+            return count, ""
+        return count, f"the server counts {count} submissions and shows {shown}"
+
+    def _fetch_files(self) -> Fetched:
+        if self.manner.attachments is None:
+            return Fetched()
+        wanted = self.run.wanted_files(all_of_them=self.wish.full)
+        return fetch_files(self.run, self.kobo.client, wanted, self.manner.attachments, parallel=self.manner.parallel)
 
 
-def _read_all(run: Run, kobo: Kobo, root_of: Mapping[str, str], progress: Progress) -> set[str]:
-    present: set[str] = set()
-    for page in kobo.pages(run.asset):
-        run.record(_under_our_key(page, root_of))
-        present.update(submission.server_id for submission in page)
-        progress(len(present))
-    return present
-
-
-def _read_what_differs(run: Run, kobo: Kobo, known: Mapping[str, Known], progress: Progress) -> set[str]:
-    present: set[str] = set()
-    differs: list[str] = []
-    for page in kobo.index(run.asset):
-        for row in page:
-            present.add(row.server_id)
-            if not _stands(row, known.get(row.server_id)):
-                differs.append(row.server_id)
-        progress(len(present))
-    run.note_unchanged(len(present) - len(differs))
-    root_of = {row.server_id: row.root_id for row in known.values()}
-    return present - _fetch(run, kobo, differs, root_of)
-
-
-def _fetch(run: Run, kobo: Kobo, server_ids: Sequence[str], root_of: Mapping[str, str]) -> set[str]:
-    """Archive these submissions, however few the server gives at a time; those that were deleted meanwhile."""
-    wanted = set(server_ids)
-    while wanted:
-        before = len(wanted)
-        for submissions in kobo.some(run.asset, sorted(wanted, key=int)):
-            run.record(_under_our_key(submissions, root_of))
-            wanted -= {submission.server_id for submission in submissions}
-        if len(wanted) == before:
-            break
-    shown = kobo.shown(run.asset, sorted(wanted, key=int)) if wanted else frozenset()
-    if shown:
-        message = f"The server lists {len(shown)} submissions of asset {run.asset} that it does not give; sync again."
+def _oddities(sweep: Sweep, asset: str) -> list[str]:
+    """What is odd about what the server showed; ServerError where it counts rows and shows none at all."""
+    if sweep.unshown and not sweep.present:
+        message = f"The server counts {sweep.unshown} more submissions of asset {asset} and shows none; sync again."
         raise ServerError(message)
-    return wanted
-
-
-def _stands(row: IndexRow, known: Known | None) -> bool:
-    """Whether what we know of a submission is what the index shows."""
-    if known is None:
-        return False
-    now = (row.instance_id, row.form_version, row.validation_status)
-    return now == (known.instance_id, known.form_version, known.validation_status)
-
-
-def _under_our_key(submissions: Sequence[Submission], root_of: Mapping[str, str]) -> list[Submission]:
-    """`submissions` under the root id that we know them by: older servers did not send one, and a key must not move."""
-    return [replace(one, root_id=root_of.get(one.server_id, one.root_id)) for one in submissions]
-
-
-def _bury(run: Run, gone: list[str], known: int, *, sees_all: bool, accepted: bool) -> str:
-    """Write the tombstones of `gone` where that may be believed; otherwise why not."""
-    if gone and not sees_all:
-        return f"{len(gone)} known submissions are not shown to our account any more; nothing was marked as deleted"
-    verdict = believe(len(gone), known, accepted=accepted)
-    if verdict.believed and gone:
-        run.mark_deleted(gone)
-    return verdict.why
+    said = []
+    if sweep.unshown:
+        said.append(f"the server counts {sweep.unshown} more submissions than it shows")
+    if sweep.doubles:
+        said.append(f"{sweep.doubles} submissions came with the uuid of another one; both are kept")
+    return said

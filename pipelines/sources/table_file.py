@@ -1,10 +1,9 @@
 """Read one table of data, a workbook's sheet or delimited text, as the texts that stand in its cells.
 
 No cell is interpreted here: what a header means, which texts mean "no answer" and how dates are written stands in the
-layout (crosswalk.yml). XLSForms are read in forms/.
+layout (crosswalk.yml). Which letters the bytes of a text are is text_encoding.py; XLSForms are read in forms/.
 """
 
-import codecs
 import csv
 import io
 import re
@@ -19,6 +18,7 @@ from pathlib import Path
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, WorksheetNotFound
 
 from pipelines.errors import ConfigError, DataError
+from pipelines.sources.text_encoding import decoded
 
 MAX_BYTES = 500_000_000
 """Larger than any export a cluster has seen; what a workbook would unpack to is held against it before it is opened."""
@@ -28,12 +28,6 @@ MAX_CELL = 2**31 - 1
 
 WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 """How the files of xlsx, xlsb and ods, and those of xls, begin, whatever their names say."""
-
-BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-"""A mark at the start of a text -> how the encodings begin that read it rightly."""
-
-ONE_BYTE_EACH = ("cp", "iso8859", "latin", "mac", "koi8")
-"""How the encodings begin in which nearly any bytes are some text, also those of another encoding."""
 
 Cell = int | float | str | bool | date | datetime | time | timedelta
 
@@ -75,7 +69,7 @@ def table_of(content: bytes, named: str, *, encoding: str, delimiter: str, sheet
     """The table in the bytes of a file that messages call `named`."""
     if content.startswith(WORKBOOK_STARTS):
         return _laid_out(_rows_of_workbook(content, named, sheet), named)
-    return _laid_out(_rows_of_text(_decoded(content, named, encoding), named, delimiter), named)
+    return _laid_out(_rows_of_text(decoded(content, named, encoding), named, delimiter), named)
 
 
 def _laid_out(rows: Sequence[Sequence[str]], named: str) -> Table:
@@ -129,39 +123,6 @@ def _letters(column: int) -> str:
         rest, letter = divmod(rest - 1, 26)
         letters = chr(ord("A") + letter) + letters
     return letters
-
-
-def _decoded(content: bytes, named: str, encoding: str) -> str:
-    try:
-        plain_name = codecs.lookup(encoding).name.replace("_", "-")
-        text = content.decode(encoding)
-    except LookupError:
-        message = f"{named}: there is no encoding {encoding!r}: write one such as utf-8-sig or cp1252 in the layout."
-        raise ConfigError(message) from None
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{named}, line {line}: byte {error.start} is no {encoding}: write the encoding that the file was "
-            "exported in (Windows: cp1252, in Arabic cp1256), or export it as UTF-8."
-        ) from None
-    other = _says_of_itself(content, plain_name)
-    if other and not plain_name.startswith(other):
-        raise DataError(f"{named} is {other}, not {encoding}: write 'encoding: {other}' in the layout.")
-    return text.removeprefix("\ufeff")
-
-
-def _says_of_itself(content: bytes, encoding: str) -> str:
-    """The encoding that the bytes give away, by their mark, or since hardly anything but UTF-8 reads as UTF-8."""
-    for mark, marked in BYTE_ORDER_MARKS.items():
-        if content.startswith(mark):
-            return marked
-    if content.isascii() or not encoding.startswith(ONE_BYTE_EACH):
-        return ""
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return ""
-    return "utf-8"
 
 
 def _rows_of_text(text: str, named: str, delimiter: str) -> list[list[str]]:

@@ -1,10 +1,11 @@
 """What has been built of what: names and fingerprints in work.duckdb, so that nothing is built twice."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 
+from pipelines.errors import DataError
 from pipelines.store.duck import Connection, connect, new_file, read_value
 
 TABLES = """
@@ -17,12 +18,25 @@ CREATE TABLE IF NOT EXISTS meta.calendar (tool VARCHAR, due_day INTEGER, late_af
 
 @contextmanager
 def open_work(path: Path) -> Iterator[Connection]:
-    """Yield work.duckdb, made first where there is none; it holds all that is restricted, so only we may read it."""
+    """Yield work.duckdb, made first where there is none that can be opened: all in it is derived, and is built anew.
+
+    It holds all that is restricted, so only we may read it.
+    """
     if not path.exists():
-        with new_file(path, mode=0o600) as con:
-            con.execute(TABLES)
-    with connect(path) as con:
+        _make(path)
+    with ExitStack() as held:
+        try:
+            con = held.enter_context(connect(path))
+        except DataError:
+            path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+            _make(path)
+            con = held.enter_context(connect(path))
         yield con
+
+
+def _make(path: Path) -> None:
+    with new_file(path, mode=0o600) as con:
+        con.execute(TABLES)
 
 
 def fingerprint_of(con: Connection, name: str) -> str:

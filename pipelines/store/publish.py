@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.store.duck import Connection, attached_file, literal, new_file, quote, read_rows, read_value
+from pipelines.store.duck import (
+    Connection,
+    attached_file,
+    connect,
+    literal,
+    new_file,
+    plain_errors,
+    quote,
+    read_rows,
+    read_value,
+)
 
 PUBLISHED_SCHEMAS = ("reference", "codebook", "harmonized", "clean", "curated")
 RESTRICTED_SCHEMAS = (*PUBLISHED_SCHEMAS, "quality", "ledger", "meta")
@@ -87,3 +97,18 @@ def _copy(con: Connection, schema: str, table: str, columns: list[str]) -> int:
     if said:
         con.execute(f"COMMENT ON TABLE {place} IS {literal(said)}")
     return int(read_value(con, f"SELECT count(*) FROM {place}"))
+
+
+def read_whole(path: Path) -> Published:
+    """How much a published file holds, now that every value of it was read; DataError where one cannot be."""
+    with plain_errors(f"{path} is damaged", "delete it and run `cccm build`"), connect(path, read_only=True) as con:
+        tables = read_rows(
+            con,
+            """SELECT schema_name, table_name, column_count FROM duckdb_tables()
+               WHERE database_name = current_database() ORDER BY ALL""",
+        )
+        rows = 0
+        for table in tables:
+            place = f"{quote(table['schema_name'])}.{quote(table['table_name'])}"
+            rows += con.execute(f"SELECT count(*), bit_xor(hash(every)) FROM {place} AS every").fetchall()[0][0]
+    return Published(path, len(tables), sum(table["column_count"] for table in tables), rows)

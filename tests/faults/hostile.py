@@ -13,13 +13,13 @@ request goes to the upstream server and its answer comes back as it is.
 A fault is a function of an `Exchange`; those below are the ones that a network or a server is known for.
 """
 
-import gzip
 import json
 import socket
 import ssl
 import struct
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -112,7 +112,7 @@ class Hostile:
     """The server; a context manager that serves while it is open."""
 
     def __init__(self, upstream: str = "", script: Script = never, *, tls: ssl.SSLContext | None = None) -> None:
-        self._upstream, self.script, self._tls = upstream, script, tls
+        self._upstream, self.script, self.tls = upstream, script, tls
         self._lock = threading.Lock()
         self._asked: Counter[tuple[str, str]] = Counter()
         self.requests: list[Request] = []
@@ -137,7 +137,7 @@ class Hostile:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def paths(self) -> list[str]:
         """The path of every request so far."""
@@ -171,7 +171,7 @@ class Hostile:
     def _serve(self, sock: socket.socket) -> None:
         with suppress(OSError, HTTPException), sock:
             sock.settimeout(PATIENCE)
-            spoken = self._tls.wrap_socket(sock, server_side=True) if self._tls else sock
+            spoken = self.tls.wrap_socket(sock, server_side=True) if self.tls else sock
             with spoken:
                 request = _received(spoken)
                 if request is None:
@@ -303,8 +303,21 @@ def dripping(every: float, *, head: bool = False) -> Fault:
 
 def gzip_bomb(megabytes: int) -> Fault:
     """A small answer that is `megabytes` of JSON once it is decompressed."""
-    body = gzip.compress(b'{"padding": "' + b"0" * (megabytes * 1_000_000) + b'"}', compresslevel=9)
-    return answer(200, body, Content_Encoding="gzip")
+
+    def fault(exchange: Exchange) -> None:
+        packer = zlib.compressobj(9, wbits=31)
+        body = packer.compress(b'{"padding": "')
+        body += b"".join(packer.compress(b"0" * 1_000_000) for _ in range(megabytes))
+        body += packer.compress(b'"}') + packer.flush()
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        exchange.send(Reply(200, body, headers).whole())
+
+    return fault
+
+
+def onwards(exchange: Exchange) -> None:
+    """A redirect to the very address that was asked for."""
+    exchange.send(Reply(302, b"", {"Location": exchange.request.target}).whole())
 
 
 def redirect(location: str, status: int = 302) -> Fault:

@@ -1,7 +1,7 @@
-"""Forms that are bad input (X-01 to X-18): refused with where, what and what to do, or accepted and right.
+"""Forms that are bad input (X-01 to X-19): refused with where, what and what to do, or accepted and right.
 
-How long each takes and how much memory is measured by `python -m tests.bench.forms`. The XML of servers (X-19) is
-tested where it is read.
+How long each takes and how much memory is measured by `python -m tests.bench.forms`. What changed between two versions
+(X-18) is told in test_forms_diff.py; here only that nothing of it passes in silence.
 """
 
 import socket
@@ -16,12 +16,14 @@ import openpyxl
 import pytest
 
 from pipelines.errors import SchemaError
+from pipelines.forms.diff import diff
 from pipelines.forms.evaluate import Scope, evaluate
 from pipelines.forms.expression import parse
 from pipelines.forms.form import Form
 from pipelines.forms.lint import lint, remarks_of
 from pipelines.forms.pattern import matches, risk_of
 from pipelines.forms.read import form_of_kobo, read_form, read_markdown, xform_of
+from pipelines.forms.xform import form_of_xform
 from tests.faults import workbooks
 from tests.flow.harmonizing import write_form
 
@@ -428,6 +430,56 @@ def test_x17_a_sign_that_cannot_be_seen_in_a_name_is_refused(sign: str) -> None:
 def test_x17_a_label_that_turns_the_writing_round_is_named() -> None:
     survey = "| | type | name | label |\n| | text | a | \u202eevil |\n"
     assert linted(survey) == ["L213 signs that turn the writing round stand in the labels of a; type them anew"]
+
+
+OLD = (
+    "| survey |\n| | type | name | label |\n| | text | camp | Camp |\n| | integer | families | Families |\n"
+    "| | text | moved | Moved |\n| | select_one k | kind | Kind |\n"
+    "| choices |\n| | list_name | name | label |\n| | k | a | Tent |\n"
+)
+
+
+def test_x18_a_renamed_a_retyped_a_moved_question_and_a_code_used_again_are_each_named() -> None:
+    new = (
+        OLD.replace("| camp |", "| camp_name |")
+        .replace("integer", "date")
+        .replace(
+            "| | text | moved | Moved |", "| | begin_group | g | G |\n| | text | moved | Moved |\n| | end_group | | |"
+        )
+        .replace("a | Tent", "a | House")
+    )
+    assert [(change.rule, change.path) for change in diff(read_markdown(OLD), read_markdown(new))] == [
+        ("D401", "families"),
+        ("D403", "kind"),
+        ("D404", "camp"),
+        ("D302", "moved"),
+        ("D201", "camp_name"),
+    ]
+
+
+XFORM = """<h:html xmlns="http://www.w3.org/2002/xforms" xmlns:h="http://www.w3.org/1999/xhtml"><h:head><h:title>V</h:title>
+<model><instance><data id="v" version="1"><camp/></data></instance><bind nodeset="/data/camp" type="string"/>{0}</model>
+</h:head><h:body><input ref="/data/camp"><label>Camp</label></input></h:body></h:html>"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+        '<!DOCTYPE x [<!ENTITY x SYSTEM "file:///etc/hostname">]>',
+        '<!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd">',
+    ],
+)
+def test_x19_a_form_of_a_server_with_entities_of_its_own_is_refused(before: str) -> None:
+    entity = "" if "SYSTEM" in before and "ENTITY" not in before else "&b;" if "ENTITY b" in before else "&x;"
+    with pytest.raises(SchemaError, match="what was archived of it is no XForm; sync it again"):
+        form_of_xform(before + XFORM.format(entity), "visit", "1")
+
+
+def test_x19_a_form_of_a_server_with_a_huge_list_is_read() -> None:
+    items = "".join(f"<item><name>c{number}</name><label>C</label></item>" for number in range(20_000))
+    form = form_of_xform(XFORM.format(f'<instance id="camps"><root>{items}</root></instance>'), "visit", "1")
+    assert [question.path for question in form.questions] == ["camp"]
 
 
 @pytest.mark.slow

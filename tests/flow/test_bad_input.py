@@ -13,6 +13,7 @@ import pytest
 
 from pipelines.demo import show
 from pipelines.demo.server import StandIn
+from pipelines.sources.limits import Limits
 from tests.flow.cluster import Cluster, Done, free_port, new_cluster
 
 pytestmark = pytest.mark.slow
@@ -61,7 +62,8 @@ def test_unknown_asset(unharmed: Cluster) -> None:
     _is_one_sentence_each(done, "aNobodyKnows0000000001", "404", "check the asset's uid")
 
 
-def test_server_down(unharmed: Cluster) -> None:
+def test_server_down(unharmed: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.sources.client.LIMITS", Limits(attempts=2))
     _replace(unharmed, str(unharmed.port), str(free_port()))
     done = unharmed.cccm("sync", "population")
     _is_one_sentence_each(done, "does not answer", "check the address")

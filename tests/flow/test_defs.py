@@ -9,6 +9,7 @@ from pipelines.defs.assembly import REFRESH, definitions_of
 from pipelines.defs.running import Request, refresh, steps_of
 from pipelines.defs.slots import PROCESS, free_slots_of_the_dead
 from pipelines.project import Project
+from pipelines.sources.limits import Limits
 from tests.flow.tiny import add_form, answer, tiny_project
 
 FORM = [["integer", "tents", "Tents", "public"], ["text", "contact", "Contact", "restricted"]]
@@ -32,7 +33,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         (project.xlsforms / tool / "tool.yml").write_text(f"title: {tool.capitalize()}\nfreshness_days: 30\n")
     (project.xlsforms / "sources.yml").write_text(SOURCES)
     monkeypatch.setenv("DOWN_TOKEN", "canary-of-a-token")
-    monkeypatch.setattr("pipelines.sources.client.ATTEMPTS", 1)
+    monkeypatch.setattr("pipelines.sources.client.LIMITS", Limits(attempts=1))
     monkeypatch.setenv("DAGSTER_HOME", "")
     return project
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,12 +21,14 @@ from pipelines.harmonize.build import build_tool
 from pipelines.project import Project
 from pipelines.sources.client import Client
 from pipelines.sources.kobo import Kobo
-from pipelines.sources.sync import SyncReport, Wish, sync_kobo
+from pipelines.sources.sync import Manner, SyncReport, Wish, sync_kobo
 from pipelines.store.duck import connect, read_rows
 
 ASSET = "akZ4DrNiYcWuqiRbjmocMx"
 NOW = datetime(2026, 11, 22, 12, 0)  # noqa: DTZ001 - the archive keeps UTC without zone
 TOKEN = "recorded"
+PHOTO = "attLmCFFBgpNC8owZAA6fgPE"
+"""The file of row 7, whose bytes were recorded."""
 
 
 @pytest.fixture
@@ -80,33 +83,55 @@ def test_the_same_again_adds_no_revision(recorded: Path, cluster: Project) -> No
         assert read_rows(con, "SELECT max(revision) AS r, count(*) AS n FROM submission") == [{"r": 1, "n": 7}]
 
 
-def test_a_later_sync_finds_what_happened_in_between(recorded: Path, cluster: Project) -> None:
-    """Row 1266 new, 8 edited, 9 and 7 of another validation status, 3 deleted: what the recording says."""
+def test_a_later_sync_finds_what_happened_in_between_and_nothing_else(recorded: Path, cluster: Project) -> None:
+    """Row 1266 new, 8 edited, 9 given and 7 relieved of a validation status, 3 deleted: what the recording says."""
     _sync(recorded, cluster, "sync_t1")
     report = _sync(recorded, cluster, "sync_t2")
     assert report.counts == Counts(seen=7, new=1, edited=1, deleted=1, status_changed=2)
+    assert (report.warning, report.server_count) == ("", 7)
     with connect(cluster.archive_file("fsmt"), read_only=True) as con:
         changed = read_rows(
             con,
-            """SELECT server_id::INT AS id, revision, gone_why FROM submission
+            """SELECT server_id::INT AS id, revision, gone_why, changed FROM submission
                WHERE seen_run = 2 OR gone_run = 2 ORDER BY ALL""",
         )
-    assert [(row["id"], row["revision"], row["gone_why"]) for row in changed] == [
-        (3, 1, "deleted"),
-        (7, 1, "replaced"),
-        (7, 2, None),
-        (8, 1, "replaced"),
-        (8, 2, None),
-        (9, 1, "replaced"),
-        (9, 2, None),
-        (1266, 1, None),
+    assert [(row["id"], row["revision"], row["gone_why"], row["changed"]) for row in changed] == [
+        (3, 1, "deleted", None),
+        (7, 1, "replaced", None),
+        (7, 2, None, "status"),
+        (8, 1, "replaced", None),
+        (8, 2, None, "answers"),
+        (9, 1, "replaced", None),
+        (9, 2, None, "status"),
+        (1266, 1, None, None),
     ]
+    assert _sync(recorded, cluster, "sync_t2").counts == Counts(seen=7)
+
+
+def test_the_recorded_photo_is_stored_and_the_others_awaited(recorded: Path, cluster: Project) -> None:
+    report = _sync(recorded, cluster, "sync_t2")
+    photo = (recorded / "attachment_download.jpg").read_bytes()
+    assert {file.name: file.read_bytes() for file in cluster.attachments.iterdir()} == {
+        sha256(photo).hexdigest(): photo
+    }
+    with connect(cluster.archive_file("fsmt"), read_only=True) as con:
+        rows = read_rows(con, "SELECT uid, state FROM attachment WHERE uid IS NOT NULL")
+    listed = {
+        file["uid"]: file["is_deleted"]
+        for row in json.loads((recorded / "sync_t2_data.json").read_text())["results"]
+        for file in row["_attachments"]
+    }
+    states = {uid: "gone" if deleted else "stored" if uid == PHOTO else "awaited" for uid, deleted in listed.items()}
+    assert {row["uid"]: row["state"] for row in rows} == states
+    assert (report.attachments_stored, report.attachments_failed) == (1, {})
+    assert report.attachments_awaited == 0
 
 
 def _sync(recorded: Path, project: Project, snapshot: str) -> SyncReport:
     with _replay(recorded, snapshot) as url, open_archive(project.archive_file("fsmt")) as archive:
         kobo = Kobo(Client(url, TOKEN, named="recorded"))
-        return sync_kobo(archive, kobo, "recorded", ASSET, wish=Wish(), now=NOW)
+        manner = Manner(attachments=project.attachments)
+        return sync_kobo(archive, kobo, "recorded", ASSET, wish=Wish(), now=NOW, manner=manner)
 
 
 @contextmanager
@@ -118,6 +143,7 @@ def _replay(recorded: Path, snapshot: str) -> Iterator[str]:
         "/me/": (recorded / "auth_me.json").read_bytes(),
         f"/api/v2/assets/{ASSET}/": (recorded / f"{snapshot}_asset.json").read_bytes(),
     }
+    fixed[f"/api/v2/assets/{ASSET}/data/7/attachments/{PHOTO}/"] = (recorded / "attachment_download.jpg").read_bytes()
     for version in asset["deployed_versions"]["results"]:
         fixed[f"/api/v2/assets/{ASSET}/versions/{version['uid']}/"] = _version(recorded, asset, version)
 
@@ -125,9 +151,11 @@ def _replay(recorded: Path, snapshot: str) -> Iterator[str]:
         def do_GET(self) -> None:
             where = urlsplit(self.path)
             assert self.headers["Authorization"] == f"Token {TOKEN}"
-            body = fixed.get(where.path) or pages.page(json.loads(parse_qs(where.query)["query"][0]))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
+            photo = where.path.endswith(f"/{PHOTO}/")
+            there = "attachments" not in where.path or photo
+            body = fixed.get(where.path) or (pages.page(parse_qs(where.query)) if there else b'{"detail":"Not found."}')
+            self.send_response(200 if there else 404)
+            self.send_header("Content-Type", "image/jpeg" if photo else "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -156,12 +184,27 @@ class _Rows:
             self._rows.append((row["_id"], page[at:end]))
             at = end + 1
 
-    def page(self, query: dict[str, Any]) -> bytes:
-        wanted = query["_id"]
-        rows = [
-            raw for number, raw in self._rows if number > wanted.get("$gt", 0) and number in wanted.get("$in", [number])
-        ]
-        return f'{{"count":{len(rows)},"next":null,"previous":null,"results":[{",".join(rows)}]}}'.encode()
+    def page(self, asked: dict[str, list[str]]) -> bytes:
+        """The page that a query on `_id` gets, cut to `fields`, in the order of `sort`, from `start`, up to `limit`."""
+        wanted = json.loads(asked["query"][0])["_id"]
+        rows = [(number, raw) for number, raw in self._rows if _is_wanted(number, wanted)]
+        rows.sort(reverse=json.loads(asked["sort"][0])["_id"] < 0)
+        start, limit = int(asked.get("start", ["0"])[0]), int(asked["limit"][0])
+        texts = [raw for _, raw in rows[start : start + limit]]
+        if "fields" in asked:
+            texts = [_cut(raw, json.loads(asked["fields"][0])) for raw in texts]
+        return f'{{"count":{len(rows)},"next":null,"previous":null,"results":[{",".join(texts)}]}}'.encode()
+
+
+def _is_wanted(number: int, wanted: dict[str, Any]) -> bool:
+    above, up_to = wanted.get("$gt", 0), wanted.get("$lte", number)
+    return above < number <= up_to and number in wanted.get("$in", [number])
+
+
+def _cut(raw: str, fields: list[str]) -> str:
+    """The row as the server shows it when only `fields` are asked for."""
+    row = {key: value for key, value in json.loads(raw).items() if key in {*fields, "_uuid", "meta/rootUuid"}}
+    return json.dumps({"_validation_status": {}, **row}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _version(recorded: Path, asset: dict[str, Any], version: dict[str, Any]) -> bytes:

@@ -112,6 +112,7 @@ def test_a_rule_that_does_not_hold_leaves_a_finding_and_says_why(con: Connection
             "columns": ["families", "individuals"],
             "why": "the boxes were swapped",
             "_period": "2026-06",
+            "proposal": None,
         }
     ]
 

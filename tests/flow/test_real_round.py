@@ -314,7 +314,16 @@ def _sync_as_utf8(fresh: Round) -> None:
     layout = fresh.layout.model_copy(update={"encoding": "utf-8"})
     now = datetime(2020, 10, 18)  # noqa: DTZ001
     with open_archive(fresh.project.archive_file("fsmt")) as archive:
-        sync_export(archive, fresh.source, ASSET, LAYOUT, layout, now=now, attachments=fresh.project.attachments)
+        sync_export(
+            archive,
+            fresh.source,
+            ASSET,
+            LAYOUT,
+            layout,
+            now=now,
+            attachments=fresh.project.attachments,
+            key_file=fresh.project.key_file,
+        )
 
 
 def _fates(fresh: Round, key: str, header: str, text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,24 @@ def test_no_client_shows_its_token(server: Hostile) -> None:
     client = client_of(server)
     assert repr(client) == f"Client('{server.url}')"
     assert TOKEN not in repr(vars(client))
+
+
+def test_threads_share_one_client_and_open_one_session(server: Hostile) -> None:
+    opened: list[int] = []
+
+    def session() -> dict[str, str]:
+        opened.append(len(opened))
+        return {"Authorization": f"Bearer session-{len(opened)}"}
+
+    def said_back(exchange: Exchange) -> None:
+        stale = exchange.request.headers["authorization"] == "Bearer session-1"
+        body = json.dumps({"n": exchange.request.params["n"]}).encode()
+        exchange.send(Reply(401).whole() if stale else Reply(200, body).whole())
+
+    server.script = lambda *_: said_back
+    client = Client(server.url, session, named="central", limits=QUICK)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda n: client.get_bytes("/n/", {"n": str(n)}), range(64)))
+    assert [json.loads(answer)["n"] for answer in answers] == [str(n) for n in range(64)]
+    assert len(opened) == 2
+    assert client.requests == len(server.requests)

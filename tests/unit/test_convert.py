@@ -181,5 +181,64 @@ def test_codes_of_then_become_codes_of_now() -> None:
     assert convert("a", "text", PLAIN, {"a": "x"}) == Converted("x")
 
 
+@pytest.mark.parametrize("between", [" ", ", ", ",", "، ", "؛", ";", "|", " / ", "\n"])
+def test_whatever_stands_between_two_labels(between: str) -> None:
+    text = f"Youth committee{between}Women committee leader"
+    assert convert(text, "multiple", LISTS, {}) == Converted("youth leader", "label")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "becomes"),
+    [
+        ("date", "11/03/2026", Refused("several_dates")),
+        ("date", "25/11/2026", Converted("2026-11-25", "rewritten")),
+        ("date", "44197", Converted("2021-01-01", "rewritten")),
+        ("date", "44197.4375", Converted("2021-01-01", "rewritten")),
+        ("datetime", "44197.4375", Converted("2021-01-01T10:30:00.000+03:00", "rewritten")),
+        ("datetime", "2026-11-03T14:05:33", Converted("2026-11-03T14:05:33.000+03:00", "rewritten")),
+        ("datetime", "2026-11-03T14:05:33Z", Converted("2026-11-03T14:05:33.000+00:00", "rewritten")),
+        ("datetime", "25/11/2026", Converted("2026-11-25T00:00:00.000+03:00", "rewritten")),
+        ("datetime", "11/03/2026", Refused("several_dates")),
+        ("datetime", "1445-02-30", Refused("not_a_date")),
+        ("date", "2024-02-30", Refused("not_a_date")),
+        ("date", "20240102", Refused("not_a_date")),
+        ("date", "infinity", Refused("not_a_date")),
+        ("date", "epoch", Refused("not_a_date")),
+    ],
+)
+def test_a_time_is_read_by_the_ways_of_its_file(kind: str, text: str, becomes: Converted | Refused) -> None:
+    writing = Writing(dates=("excel", "%d/%m/%Y", "%m/%d/%Y"), from_labels=True, zone="+03:00")
+    assert convert(text, kind, writing, {}) == becomes
+
+
+def test_a_text_that_a_reference_does_not_have_is_refused_and_not_kept() -> None:
+    known = Writing(labels={fold("Essian"): "IQ1"}, from_labels=True, closed=True)
+    assert convert("ESSIAN ", "text", known, {}) == Converted("IQ1", "label")
+    assert convert("Esyan", "text", known, {}) == Refused("not_in_reference")
+    assert convert("Esyan", "text", known, {"Esyan": "Essian"}) == Converted("IQ1", "label")
+    assert convert("Esyan Essian", "multiple", known, {}) == Refused("not_in_reference")
+    assert convert("x", "text", Writing(from_labels=True, closed=True), {}) == Refused("not_in_reference")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("مخيم كبرتو", "مخیم کبرتو"),
+        ("الأنبار", "الانبار"),
+        ("بلدة", "بلده"),
+        ("مـخيـم", "مخيم"),
+        ("مُخَيَّم", "مخيم"),
+        ("ﻣﺨﻴﻢ", "مخيم"),
+    ],
+)
+def test_a_label_is_the_same_from_any_keyboard(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("دار", "دور"), ("ئاشتی", "اشتی"), ("گوند", "كوند"), ("ە", "ه")])
+def test_letters_of_two_sounds_stay_two(one: str, other: str) -> None:
+    assert fold(one) != fold(other)
+
+
 def test_labels_are_compared_without_case_spaces_or_unseen_marks() -> None:
     assert fold("  Samaritan’s\u00a0 PURSE\u200f ") == "samaritan's purse"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ConfigError
-from pipelines.project.crosswalk import Crosswalk, Entry, Layout, SplitRule, SubmittedAt, VersionEntry, read_crosswalk
+from pipelines.project.crosswalk import Crosswalk, Layout, SplitRule, VersionEntry, read_crosswalk
+from pipelines.project.layout import ColumnEntry, SubmittedAt
 
 WHOLE = """
 versions:
@@ -58,9 +59,9 @@ def test_a_crosswalk_is_read_as_the_value_it_says(tmp_path: Path) -> None:
                 dates=("%y-%b",),
                 submitted_at=SubmittedAt(column="month"),
                 columns={
-                    "site_name": Entry(to="site"),
-                    "site_typology": Entry(to="site_type", recode={"Camp": "camp"}),
-                    "wash/latrines": Entry(unmapped="derived from the two counts, never asked"),
+                    "site_name": ColumnEntry(to="site"),
+                    "site_typology": ColumnEntry(to="site_type", recode={"Camp": "camp"}),
+                    "wash/latrines": ColumnEntry(unmapped="derived from the two counts, never asked"),
                 },
             )
         },
@@ -78,7 +79,13 @@ def test_a_tool_needs_no_crosswalk(tmp_path: Path) -> None:
         ("versions:\n  '1':\n    - {from: a}\n", "an entry says exactly one of 'to', 'split' and 'unmapped'"),
         ("versions:\n  '1':\n    - {from: a, to: b, unmapped: never}\n", "an entry says exactly one of"),
         ("versions:\n  '1':\n    - {to: b}\n", "from"),
-        ("layouts:\n  old:\n    id: []\n    columns: {}\n", "id"),
+        ("layouts:\n  old:\n    id: []\n    columns: {}\n", "an id is a list of columns, or 'hmac' with one: write"),
+        ("layouts:\n  old:\n    id: {hmac: []}\n    columns: {}\n", "an id is a list of columns, or 'hmac'"),
+        ("layouts:\n  old:\n    id: {hmac: [a], columns: [b]}\n    columns: {}\n", "an id is a list of columns"),
+        ("layouts:\n  old:\n    id: [a]\n    dates: [dd/mm/yyyy]\n    columns: {}\n", "is no way to write a date"),
+        ("layouts:\n  old:\n    id: [a]\n    zone: Baghdad\n    columns: {}\n", "is no offset from UTC: write one"),
+        ("layouts:\n  old:\n    id: [a]\n    columns: {a: {unmapped: x, by: site_alias}}\n", "'by' looks up what"),
+        ("versions:\n  '1':\n    - {from: a, to: b, by: site_alias}\n", "line 3"),
         ("layouts:\n  old:\n    id: [a]\n    columns: {a: {split: {into: s}}}\n", "line 4"),
         ("versions: [\n", "line"),
     ],
@@ -88,3 +95,12 @@ def test_a_mistake_is_named_with_its_file(text: str, says: str, tmp_path: Path) 
         read(tmp_path, text)
     assert f"{tmp_path}/crosswalk.yml" in str(refused.value)
     assert says in str(refused.value)
+
+
+def test_a_layout_may_be_written_short(tmp_path: Path) -> None:
+    text = "layouts:\n  old:\n    delimiter: %s\n    id: {hmac: [Family ID]}\n"
+    text += "    columns: {Camp: {to: site, by: site_alias}}\n"
+    for written, sign in (("tab", "\t"), ("'\\t'", "\t"), ('"\\t"', "\t"), ("semicolon", ";"), ("'|'", "|")):
+        layout = read(tmp_path, text % written).layouts["old"]
+        assert (layout.delimiter, layout.id.named, layout.id.columns) == (sign, ("Family ID",), ())
+        assert layout.columns["Camp"] == ColumnEntry(to="site", by="site_alias")

@@ -6,20 +6,25 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import xlsxwriter
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.archive.archive import open_archive
 from pipelines.errors import CccmError, ConfigError, DataError
 from pipelines.project.crosswalk import Layout
+from pipelines.project.layout import IdRule
 from pipelines.project.source import Source, SourceAsset
 from pipelines.sources.export_file import sync_export
 from pipelines.sources.sync import SyncReport
-from pipelines.sources.table_file import Table, read_table
+from pipelines.sources.table_file import Table, read_table, table_of
 from pipelines.store.duck import connect, read_rows
+from tests.unit.old_workbook import old_workbook
 
 # ---------------------------------------------------------------- one table of one file
 
@@ -96,6 +101,46 @@ def test_a_workbook_gives_its_cells_as_text(tmp_path: Path) -> None:
     assert read_table(path, sheet="Other") == Table(("z",), (("1",),))
 
 
+def test_an_old_workbook_gives_its_cells_as_text(tmp_path: Path) -> None:
+    rows = [["site", "رقم", "day", "day"], ["Kabarto 1", "مخيم", 44197.0, 44197.4375], [None, "007", 12.5, 3.0]]
+    path = written(tmp_path, old_workbook(rows, frozenset({(1, 2), (1, 3)})), "round.xls")
+    assert read_table(path, sheet="Export") == Table(
+        ("site", "رقم", "day", "day#2"),
+        (("Kabarto 1", "مخيم", "2021-01-01", "2021-01-01T10:30:00"), ("", "007", "12.5", "3")),
+    )
+    assert read_table(path) == read_table(path, sheet="Export")
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.datetimes(datetime(1901, 1, 1), datetime(2200, 1, 1)).map(lambda moment: moment.replace(microsecond=0)),  # noqa: DTZ001
+            st.integers(-(10**14), 10**14),
+            st.decimals(-(10**6), 10**6, places=4).map(float),
+            st.text("abc ١٢مخيم0.-=+\n", min_size=1, max_size=12),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_a_workbooks_cell_is_the_text_of_what_was_put_in(cells: list[Any]) -> None:
+    table = table_of(
+        workbook({"Data": [["a"], *([cell] for cell in cells)]}), "a.xlsx", encoding="", delimiter="", sheet=""
+    )
+    said = [row[0] for row in table.rows]
+    assert said == [_shown(cell) for cell in cells][: len(said)]
+    assert all(not _shown(cell).strip() for cell in cells[len(said) :])
+
+
+def _shown(cell: Any) -> str:
+    if isinstance(cell, datetime):
+        return cell.date().isoformat() if cell.time() == time() else cell.isoformat()
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else format(Decimal(repr(cell)), "f")
+    return str(cell)
+
+
 def test_a_workbook_is_known_by_its_bytes_not_its_name(tmp_path: Path) -> None:
     path = written(tmp_path, workbook({"Data": [["a"], [1]]}), "round.csv")
     assert read_table(path) == Table(("a",), (("1",),))
@@ -167,7 +212,16 @@ class Inbox:
         asset = SourceAsset(tool="fsmt", asset="map", files=files, layout="map")
         source = Source(name="maps", kind="export_file", folder=self.folder, assets=(asset,))
         with open_archive(self.archive) as archive:
-            return sync_export(archive, source, asset, "map", layout, now=NOW, attachments=self.attachments)
+            return sync_export(
+                archive,
+                source,
+                asset,
+                "map",
+                layout,
+                now=NOW,
+                attachments=self.attachments,
+                key_file=self.folder.parent / "key",
+            )
 
     def rows(self, columns: str, order: str = "root_id, revision") -> list[tuple[Any, ...]]:
         with connect(self.archive, read_only=True) as con:
@@ -267,6 +321,37 @@ def test_a_second_row_of_the_same_id_is_not_lost(inbox: Inbox) -> None:
         ("A|20-Aug#3", "6"),
     ]
     assert inbox.sync().counts.changed == 0
+
+
+@pytest.mark.parametrize(
+    ("layout", "told"),
+    [
+        ({}, "3 rows have nothing in 'site', 'month', which tells rows apart: they are told apart by their order"),
+        ({}, "1 rows have in 'site', 'month' what an earlier row of the file has: both are kept"),
+        (
+            {"dates": ("%d/%m/%Y", "%m/%d/%Y")},
+            "5 rows have in 'month' no time that 'dates' of the layout reads: the file's own stands for it",
+        ),
+    ],
+)
+def test_rows_that_are_not_sure_are_counted(inbox: Inbox, layout: dict[str, Any], told: str) -> None:
+    inbox.put("round.csv", "site,month,families\nA,11/03/2026,1\nA,11/03/2026,2\n,,3\n,,4\n,,5\nB,25/11/2026,1\n")
+    assert told in inbox.sync(LAYOUT.model_copy(update=layout)).warning.split("; ")
+
+
+def test_a_time_without_a_zone_is_the_clock_of_who_wrote_it(inbox: Inbox) -> None:
+    inbox.put("round.csv", "site,month,families\nA,03/11/2026 01:30,1\n")
+    inbox.sync(LAYOUT.model_copy(update={"dates": ("%d/%m/%Y %H:%M",), "zone": "+03:00"}))
+    assert inbox.rows("submitted_at") == [(datetime(2026, 11, 2, 22, 30),)]  # noqa: DTZ001
+
+
+def test_another_id_rule_does_not_make_every_row_a_second_one(inbox: Inbox) -> None:
+    inbox.put("round.csv", FIRST)
+    inbox.sync()
+    with pytest.raises(ConfigError, match=r"crosswalk.yml, layout 'map': what is archived has other keys than 'id'"):
+        inbox.sync(LAYOUT.model_copy(update={"id": IdRule(columns=("site",))}))
+    assert len(inbox.rows("*")) == 3
+    assert [run["complete"] for run in inbox.runs()] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pipelines.project import (
     Tool,
     prepare_dagster_home,
 )
+from pipelines.project.secret import Secret
 
 KOBO = "sources:\n  kobo:\n    kind: kobo\n    url: https://kobo.example.org/\n    token_env: KOBO_TOKEN\n    tools:\n"
 
@@ -232,13 +233,24 @@ class TestSources:
                 "'token_file': add it.",
             ),
             (
+                KOBO.replace("    tools:", "    media_hosts: [https://media.example.org]\n    tools:"),
+                "sources.yml, line 6, key 'sources.kobo.media_hosts': 'https://media.example.org' is no name of a "
+                "host: write it as media.example.org, without https://.",
+            ),
+            (
+                "sources: {a: {kind: odk_central, url: 'https://c.example.org', project: 1, email_env: E}}\n",
+                "sources.yml, line 1, key 'sources.a': a source of kind odk_central needs the key 'password_env' or "
+                "'password_file': add it.",
+            ),
+            (
                 "sources: {a: {kind: export_file}}\n",
                 "sources.yml, line 1, key 'sources.a': a source of kind export_file needs the key 'folder': add it.",
             ),
             (
                 "sources:\n  kobo:\n    kind: kobo\n    token: 4f0c\n    url: https://k.example.org\n",
-                "sources.yml, line 4: unknown key 'token': did you mean 'token_env'? Known here: email_env, folder, "
-                "kind, password_env, project, token_env, token_file, tools, url.",
+                "sources.yml, line 4: unknown key 'token': did you mean 'token_env'? Known here: ca_file, "
+                "email_env, email_file, folder, guard, kind, media_hosts, parallel, password_env, password_file, "
+                "project, reference, token_env, token_file, tools, url.",
             ),
         ],
     )
@@ -252,7 +264,7 @@ class TestToken:
     source = Source(name="kobo", kind="kobo", url="https://k.example.org", token_env="KOBO_TOKEN")
 
     def test_it_is_read_from_the_environment_and_stays_out_of_the_repr(self) -> None:
-        assert self.source.token({"KOBO_TOKEN": " 4f0c\n"}) == "4f0c"
+        assert self.source.token({"KOBO_TOKEN": " 4f0c\n"}) == Secret("4f0c")
         assert "4f0c" not in repr(self.source)
 
     def test_a_missing_one_says_which_variable_to_set(self) -> None:
@@ -269,7 +281,7 @@ class TestToken:
         file = tmp_path / "kobo.token"
         file.write_text("4f0c\n")
         file.chmod(0o600)
-        assert Source(name="kobo", kind="kobo", token_file=file).token({}) == "4f0c"
+        assert Source(name="kobo", kind="kobo", token_file=file).token({}) == Secret("4f0c")
 
     def test_a_file_that_others_may_read_is_refused(self, tmp_path: Path) -> None:
         file = tmp_path / "kobo.token"

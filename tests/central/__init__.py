@@ -1,0 +1,1 @@
+"""A stand-in ODK Central server, and the tests of what speaks to one."""
