@@ -23,7 +23,7 @@ LARGEST_DIRECTORY = 1_000_000
 MOST_TIMES = 200
 """How many times its packed size a part may unpack to; small parts may always."""
 
-MOST_CELLS = 300_000
+MOST_CELLS = 150_000
 CHUNK = 1 << 20
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
