@@ -98,7 +98,7 @@ def _tool_line(project: Project, tool: Tool) -> Line:
         "quarantined": counted.get("quarantined", 0),
         "findings": counted.get("findings", 0),
         "last sync": _last_sync(project.archive_file(tool.name)),
-        "unreviewed": ", ".join(tool.awaiting_review),
+        "review": ", ".join(tool.awaiting_review),
     }
 
 

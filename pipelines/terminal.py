@@ -47,7 +47,7 @@ def show_table(title: str, rows: Sequence[Mapping[str, object]], *, as_json: boo
         say(f"{title}: nothing" if title else "nothing")
         return
     names = list(dict.fromkeys(name for row in rows for name in row))
-    least = {name: _least_width(rows, name) for name in names}
+    least = {name: _least_width(rows, name, whole=name == names[0] or _is_numeric(rows, name)) for name in names}
     if sum(least.values()) + 2 * len(names) > out.width:
         _show_records(rows)
         return
@@ -66,12 +66,12 @@ def show_table(title: str, rows: Sequence[Mapping[str, object]], *, as_json: boo
     out.print(table)
 
 
-def _least_width(rows: Sequence[Mapping[str, object]], name: str) -> int:
-    """How wide a column must be so that no word is broken that could be spared it."""
-    words = [name, *(_cell(row.get(name)) for row in rows)]
-    if not _is_numeric(rows, name):
-        words = [word for text in words for word in text.split()]
-    return min(LONGEST_WORD, max(map(len, words), default=1))
+def _least_width(rows: Sequence[Mapping[str, object]], name: str, *, whole: bool) -> int:
+    """How wide a column must be so that no cell (`whole`), or no word that could be spared it, is broken."""
+    cells = [name, *(_cell(row.get(name)) for row in rows)]
+    if whole:
+        return max(map(len, cells))
+    return min(LONGEST_WORD, max((len(word) for cell in cells for word in cell.split()), default=1))
 
 
 def _is_numeric(rows: Sequence[Mapping[str, object]], name: str) -> bool:
