@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.defs.journal import Outcome
+from pipelines.drift import unsettled
 from pipelines.errors import CccmError
-from pipelines.forms.form import Form
-from pipelines.forms.read import read_form, warnings_of
+from pipelines.forms.lint import remarks_of
+from pipelines.forms.read import read_form
 from pipelines.harmonize.compile import plan_of
 from pipelines.project import Project, Tool
 from pipelines.store.duck import connect, read_rows, table_exists
@@ -85,7 +86,7 @@ def forms(project: Project, names: list[str]) -> list[Line]:
     lines = [_form_line(tool, version) for tool in tools for version in tool.versions]
     if any(line["problems"] for line in lines):
         return lines
-    return [*lines, *(line for tool in tools for line in _crosswalk_line(tool))]
+    return [*lines, *(line for tool in tools for line in _crosswalk_line(project, tool))]
 
 
 def _tool_line(project: Project, tool: Tool) -> Line:
@@ -128,7 +129,7 @@ def _form_line(tool: Tool, version: str) -> Line:
     line: Line = {"tool": tool.name, "version": version, "questions": 0, "languages": "", "awaiting review": 0}
     try:
         form = read_form(tool.form_file(version), tool.name, version)
-        problems = [*warnings_of(tool.form_file(version)), *_unspoken(form)]
+        remarks = remarks_of(tool.form_file(version), form)
     except CccmError as error:
         return {**line, "unclassified": 0, "problems": str(error)}
     texts = sum(len(question.labels.keys() & set(tool.awaiting_review)) for question in form.questions)
@@ -138,24 +139,24 @@ def _form_line(tool: Tool, version: str) -> Line:
         "languages": ", ".join(form.languages),
         "awaiting review": texts,
         "unclassified": sum(not question.sensitivity for question in form.questions),
-        "problems": "; ".join(problems),
+        "problems": "; ".join(str(remark) for remark in remarks if remark.serious),
+        "notes": "; ".join(str(remark) for remark in remarks if not remark.serious),
     }
 
 
-def _crosswalk_line(tool: Tool) -> Iterator[Line]:
-    """A line about the tool's crosswalk, where it does not fit its forms."""
+def _crosswalk_line(project: Project, tool: Tool) -> Iterator[Line]:
+    """A line about the tool's crosswalk, where it does not fit its forms, or leaves a breaking change unsaid."""
     try:
         plan_of(tool, [])
     except CccmError as error:
         yield {"tool": tool.name, "version": "crosswalk", "problems": str(error)}
-
-
-def _unspoken(form: Form) -> list[str]:
-    return [
-        f"{question.name} has no label in {', '.join(sorted(missing))}"
-        for question in form.questions
-        if question.labels and (missing := set(form.languages) - question.labels.keys())
+        return
+    missing = [
+        f"{change.rule} {change.sentence}: {change.effect}; add under '{old}' of {tool.crosswalk_file} {change.entry}"
+        for old, change in unsettled(project, tool)
     ]
+    if missing:
+        yield {"tool": tool.name, "version": "crosswalk", "problems": "; ".join(missing)}
 
 
 def _read(project: Project, sql: str, params: list[object]) -> list[Line]:

@@ -15,6 +15,7 @@ from itertools import count
 
 from pipelines.errors import SchemaError
 from pipelines.forms.expression import Answer, Call, Column, Here, Negative, Node, Number, Operation, Parent, Text
+from pipelines.forms.pattern import matches
 
 Value = str | float | bool | tuple[str, ...]
 """A text, a number, true or false, or the answers of one question in several instances of a repeat."""
@@ -244,14 +245,6 @@ def _int(value: Value) -> float:
     return float(math.trunc(number)) if math.isfinite(number) else number
 
 
-@lru_cache(maxsize=512)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern, re.ASCII)
-    except re.error as error:
-        raise SchemaError(f"The pattern {pattern!r} of regex() cannot be read: {error}; mend it.") from error
-
-
 def _date(value: Value) -> str:
     if isinstance(value, str) and days_of(value) is not None:
         return value[:10]
@@ -292,7 +285,7 @@ _PLAIN: Mapping[str, Callable[..., Value]] = {
     "contains": lambda value, part: text_of(part) in text_of(value),
     "starts-with": lambda value, part: text_of(value).startswith(text_of(part)),
     "ends-with": lambda value, part: text_of(value).endswith(text_of(part)),
-    "regex": lambda value, pattern: _pattern(text_of(pattern)).fullmatch(text_of(value)) is not None,
+    "regex": lambda value, pattern: matches(text_of(value), text_of(pattern)),
     "date": _date,
     "format-date": _format_date,
     "format-date-time": _format_date,

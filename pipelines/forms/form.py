@@ -13,7 +13,9 @@ Labels = Mapping[str, str]
 LEVELS = ("public", "partners", "restricted")
 """Sensitivity, widest audience first. What nobody classified is restricted."""
 
-NOT_ANSWERED = frozenset({"note", "begin_group", "end_group", "begin_repeat", "end_repeat"})
+NOT_ANSWERED = frozenset(
+    {"note", "begin_group", "end_group", "begin_repeat", "end_repeat", "xml-external", "csv-external"}
+)
 """Row types of the survey sheet that never carry an answer."""
 
 
@@ -53,9 +55,11 @@ class Repeat:
 class Question:
     """One row of the survey sheet that can carry an answer.
 
-    `type` is the bare XLSForm type ("select_one", "integer"); `list_name` its choice list. `path` is the group path and
-    the name, joined by "/", as servers send it. `repeats` are the paths of the repeats around it, outermost first.
-    `row` is the row of the survey sheet, counted as a spreadsheet shows it (the header is row 1).
+    `type` is the bare XLSForm type ("select_one", "integer"); `list_name` its choice list, or the file it chooses from.
+    `path` is the group path and the name, joined by "/", as servers send it. `repeats` are the paths of the repeats
+    around it, outermost first. `row` is the row of the survey sheet, counted as a spreadsheet shows it (the header is
+    row 1). `extra` holds columns that we give no meaning; `kuid` is Kobo's own mark of the row, which outlives a new
+    name but no new workbook.
     """
 
     path: str
@@ -76,6 +80,9 @@ class Question:
     sensitivity: str = ""
     hxl: str = ""
     indicator: str = ""
+    parameters: str = ""
+    kuid: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
     repeats: tuple[str, ...] = ()
 
     @property

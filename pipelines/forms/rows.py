@@ -1,53 +1,29 @@
-"""What the rows of an XLSForm mean: the sheets as plain rows, and the Form they describe.
+"""What the rows of an XLSForm mean: the Form that they describe.
 
-How a workbook or a server's answer becomes rows is read.py.
+How a workbook or a server's answer becomes rows is read.py; Kobo's own kinds of question are extensions.py.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pipelines.errors import SchemaError
+from pipelines.forms.extensions import written_out
 from pipelines.forms.form import NOT_ANSWERED, Choice, Form, Group, Labels, Question, Repeat
+from pipelines.forms.sheets import Row, Sheets, list_name_of, name_of
+from pipelines.forms.types import type_of
 
+KNOWN_COLUMNS = frozenset(
+    """
+    type name label hint relevant constraint constraint_message required required_message calculation choice_filter
+    appearance default sensitivity hxl indicator repeat_count parameters guidance_hint image audio video value
+    select_from_list_name _or_other
+    """.split()
+)
 KNOWN_CHOICE_COLUMNS = frozenset({"list_name", "list name", "name", "value", "image", "audio", "video"})
-SELECTS = frozenset({"select_one", "select_multiple", "rank", "select_one_from_file", "select_multiple_from_file"})
-ALIASES = {
-    "int": "integer",
-    "string": "text",
-    "datetime": "dateTime",
-    "gps": "geopoint",
-    "location": "geopoint",
-    "select1": "select_one",
-    "select one": "select_one",
-    "select multiple": "select_multiple",
-    "add select one prompt using": "select_one",
-    "select all that apply from": "select_multiple",
-    "photo": "image",
-    "begin group": "begin_group",
-    "end group": "end_group",
-    "begin repeat": "begin_repeat",
-    "end repeat": "end_repeat",
-}
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a sheet: `cells` by column, `texts` by column and language name."""
-
-    number: int
-    cells: Mapping[str, str]
-    texts: Mapping[str, Labels] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Sheets:
-    """A form as rows; `languages` are the names as the form writes them, in its order."""
-
-    survey: list[Row]
-    choices: list[Row]
-    settings: Mapping[str, str]
-    languages: tuple[str, ...]
+DEEPEST = 50
+"""How many groups and repeats may stand within each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +47,16 @@ def form_of_rows(sheets: Sheets, *, tool: str, version: str, where: str) -> Form
     groups: list[Group] = []
     repeats: list[Repeat] = []
     standing: list[_Open] = []
-    for row in sheets.survey:
-        kind, list_name, or_other = _kind(row.cells.get("type", ""))
+    for row in written_out(sheets.survey, sheets.choices, where):
+        kind, named, or_other = type_of(row.cells.get("type", ""))
+        _refuse_name(row, named, where)
         if kind.startswith("begin_"):
             _begin(row, kind, standing, groups, repeats)
+            _refuse_depth(standing, where)
         elif kind.startswith("end_"):
             _end(row, kind, standing, where)
         elif kind and kind not in NOT_ANSWERED:
-            questions.extend(_questions(row, kind, list_name, or_other, standing))
+            questions.extend(_questions(row, kind, named, or_other, standing))
     if standing:
         last = standing[-1]
         message = f"{where}, sheet 'survey', row {last.row}: '{last.name}' begins and never ends; add its end row."
@@ -98,18 +76,8 @@ def form_of_rows(sheets: Sheets, *, tool: str, version: str, where: str) -> Form
     return form
 
 
-def _kind(text: str) -> tuple[str, str, bool]:
-    words = " ".join(text.split())
-    if words in ALIASES:
-        return ALIASES[words], "", False
-    or_other = words.endswith(("or_other", "or other", "or specify other"))
-    kind, _, rest = words.partition(" ")
-    kind = ALIASES.get(kind, kind)
-    return kind, rest.split(" ")[0] if kind in SELECTS and rest else "", or_other
-
-
 def _begin(row: Row, kind: str, standing: list[_Open], groups: list[Group], repeats: list[Repeat]) -> None:
-    name = row.cells.get("name", "") or row.cells.get("$autoname", "") or f"{kind}_{row.number}"
+    name = name_of(row) or f"{kind}_{row.number}"
     path = _path(standing, name)
     labels = _texts(row, "label")
     relevant = row.cells.get("relevant", "")
@@ -133,7 +101,7 @@ def _end(row: Row, kind: str, standing: list[_Open], where: str) -> None:
 
 
 def _questions(row: Row, kind: str, list_name: str, or_other: bool, standing: list[_Open]) -> Iterator[Question]:
-    name = row.cells.get("name", "") or row.cells.get("$autoname", "")
+    name = name_of(row)
     cell = row.cells.get
     if not name:
         return
@@ -156,6 +124,9 @@ def _questions(row: Row, kind: str, list_name: str, or_other: bool, standing: li
         sensitivity=cell("sensitivity", ""),
         hxl=cell("hxl", ""),
         indicator=cell("indicator", ""),
+        parameters=cell("parameters", ""),
+        kuid=cell("$kuid", ""),
+        extra=_extra(row, KNOWN_COLUMNS),
         repeats=_repeats_around(standing),
     )
     yield question
@@ -190,14 +161,33 @@ def _texts(row: Row, column: str) -> Labels:
 def _choices(rows: list[Row]) -> dict[str, tuple[Choice, ...]]:
     lists: dict[str, list[Choice]] = {}
     for row in rows:
-        list_name = row.cells.get("list_name", "") or row.cells.get("list name", "")
-        name = row.cells.get("name", "") or row.cells.get("value", "")
+        list_name, name = list_name_of(row), name_of(row)
         if list_name and name:
-            extra = {k: v for k, v in row.cells.items() if k not in KNOWN_CHOICE_COLUMNS and not k.startswith("$")}
-            lists.setdefault(list_name, []).append(
-                Choice(list_name=list_name, name=name, labels=_texts(row, "label"), extra=extra)
-            )
+            extra = _extra(row, KNOWN_CHOICE_COLUMNS)
+            choice = Choice(list_name=list_name, name=name, labels=_texts(row, "label"), extra=extra)
+            lists.setdefault(list_name, []).append(choice)
     return {list_name: tuple(choices) for list_name, choices in lists.items()}
+
+
+def _extra(row: Row, known: frozenset[str]) -> dict[str, str]:
+    return {column: cell for column, cell in row.cells.items() if column not in known and not column.startswith("$")}
+
+
+def _refuse_name(row: Row, named: str, where: str) -> None:
+    """Signs that turn the writing round or cannot be seen make two names look alike; a path could lead anywhere."""
+    name = name_of(row)
+    if not name.isprintable():
+        found = f"the name '{ascii(name)[1:-1]}' holds a sign that cannot be seen; type it anew"
+        raise SchemaError(f"{where}, sheet 'survey', row {row.number}: {found}.")
+    if re.search(r"[/\\:]|\.\.", named):
+        found = f"the file '{named}' is named by a path; write the name of a file that is uploaded with the form"
+        raise SchemaError(f"{where}, sheet 'survey', row {row.number}: {found}.")
+
+
+def _refuse_depth(standing: list[_Open], where: str) -> None:
+    if len(standing) > DEEPEST:
+        found = f"'{standing[-1].name}' stands within {DEEPEST} groups and repeats; take some of them out"
+        raise SchemaError(f"{where}, sheet 'survey', row {standing[-1].row}: {found}.")
 
 
 def _refuse_twins(form: Form, where: str) -> None:

@@ -68,7 +68,7 @@ def version_of_xform(xform: str) -> str:
 
 def _tree(xform: str, where: str) -> Element:
     try:
-        tree: Element = fromstring(xform)
+        tree: Element = fromstring(xform, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, RecursionError) as error:
         raise SchemaError(f"{where}: what was archived of it is no XForm; sync it again.") from error
     if next(_all(tree, "model"), None) is None or next(iter(next(_all(tree, "instance"), ())), None) is None:

@@ -80,7 +80,7 @@ def test_a_broken_xlsform(unharmed: Cluster) -> None:
     file = unharmed.project.tool("population").form_file("2026-1")
     file.write_bytes(b"this is no workbook")
     done = unharmed.cccm("build", "population")
-    _is_one_sentence_each(done, str(file), "cannot be read as an XLSForm", "save it as .xlsx again")
+    _is_one_sentence_each(done, str(file), "cannot be read as an XLSForm", "save it as an Excel workbook")
 
 
 def test_an_unknown_key_in_a_yaml(unharmed: Cluster) -> None:

@@ -401,7 +401,7 @@ def test_versions_are_listed_newest_first_and_keep_their_content(client: Client,
 
 def test_the_content_of_a_version_reads_back_as_the_same_form(form: Form) -> None:
     again = form_of_kobo(content_of(form), "camps", "1")
-    asked = [replace(question, row=0, required=question.required.lower()) for question in again.questions]
+    asked = [replace(question, row=0, kuid="", required=question.required.lower()) for question in again.questions]
     meant = [replace(question, row=0, required="true" * bool(question.required)) for question in form.questions]
     assert asked == meant
     assert (again.groups, again.repeats) == (form.groups, form.repeats)

@@ -7,6 +7,7 @@ from tests.house.modules import Module, modules
 LEVELS = (
     ("definitions", "cli"),
     ("status", "terminal"),
+    ("drift",),
     ("defs",),
     ("demo", "products", "curate", "quality", "harmonize", "sources"),
     ("archive",),

@@ -130,7 +130,7 @@ def test_a_server_s_form_that_cannot_be_read_is_left_out_with_the_reason(tmp_pat
     start = "version {} on the server"
     no_form = "what was archived of it holds no form; sync it again, or deploy the form anew."
     no_json = "what was archived of it is no JSON; sync it again."
-    strange = "holds a sign that no name can; rename it there."
+    strange = "holds a sign that cannot be seen; type it anew."
     assert {version: why for (_, _, version), why in found.unread.items()} == {
         "null": f"visit, {start.format('null')}: {no_form}",
         "cut": f"visit, {start.format('cut')}: {no_json}",
@@ -140,8 +140,8 @@ def test_a_server_s_form_that_cannot_be_read_is_left_out_with_the_reason(tmp_pat
         "deploy the form anew.",
         "twins": f"visit, {start.format('twins')}, sheet 'survey', row 3: the question 'x' stands already in row 2; "
         "rename one of them.",
-        "nul": f"visit, {start.format('nul')}: the name 'a\\x00b' {strange}",
-        "half": f"visit, {start.format('half')}: the name 'a\\ud800' {strange}",
+        "nul": f"visit, {start.format('nul')}, sheet 'survey', row 2: the name 'a\\x00b' {strange}",
+        "half": f"visit, {start.format('half')}, sheet 'survey', row 2: the name 'a\\ud800' {strange}",
         "deep": f"visit, {start.format('deep')}: {no_json}",
     }
     assert found.shape_of == {("kobo", "a", "good"): "good"}

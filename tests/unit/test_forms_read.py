@@ -179,7 +179,8 @@ def test_a_file_that_is_no_workbook_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SchemaError) as raised:
         read_form(tmp_path / "1.xlsx", "visit", "1")
     assert str(raised.value) == (
-        f"{tmp_path}/1.xlsx cannot be read as an XLSForm workbook; open it in a spreadsheet and save it as .xlsx again."
+        f"{tmp_path}/1.xlsx cannot be read as an XLSForm workbook (.xlsx, .xlsm or .xls); "
+        "open it and save it as an Excel workbook (.xlsx) without a password."
     )
 
 
