@@ -15,6 +15,9 @@ PY := $(VENV)/bin/python
 UV := UV_COMPILE_BYTECODE=1 UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv
 unexport VIRTUAL_ENV
 
+# What there is to measure, each a module of tests/bench.
+BENCH ?= harmonize kobo central verify files forms
+
 # The demo keeps all its state here; it is ignored by git.
 DEMO := $(CURDIR)/.cccm
 WITH_DEMO := CCCM_PROJECT="$(CURDIR)" CCCM_DATA="$(DEMO)" DAGSTER_HOME="$(DEMO)/dagster" CCCM_DEMO_TOKEN=demo-token
@@ -59,8 +62,8 @@ dev: $(VENV)/.for-dev $(DEMO)/warehouse.duckdb  ## the Dagster UI on the demo's 
 	trap 'kill $$server 2>/dev/null' EXIT; trap 'exit 0' INT TERM; \
 	$(WITH_DEMO) $(PY) -W ignore -m dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
-bench: $(VENV)/.for-dev  ## how fast harmonizing is, beside the practical limit and pandas
-	$(PY) -m tests.bench
+bench: $(VENV)/.for-dev  ## how fast it is, beside the practical limits and others (BENCH=kobo for one part)
+	@for part in $(BENCH); do echo; echo "== $$part"; $(PY) -m tests.bench.$$part || exit 1; done
 
 clean:  ## forget the demo's data and every cache
 	rm -rf .cccm .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -1,1 +1,1 @@
-"""How fast harmonizing is, beside the practical limit and pandas: `make bench`. No test, and never timed by one."""
+"""How fast the core is, beside practical limits and others: `make bench`. No test, and never timed by one."""

@@ -1,6 +1,6 @@
-"""`make bench`: harmonizing beside the practical limit and pandas, in one run, interleaved; medians, ratios, memory.
+"""Harmonizing beside the practical limit and pandas, in one run, interleaved; medians, ratios, memory.
 
-`python -m tests.bench --size 20000 --rounds 1` is a quick look.
+`python -m tests.bench.harmonize --size 20000 --rounds 1` is a quick look.
 """
 
 import argparse
@@ -27,7 +27,7 @@ CAREFUL = 2000
 
 def main(words: Sequence[str]) -> None:
     """Run the bench, or one way of it."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.harmonize", description=__doc__)
     parser.add_argument("--size", type=int, default=100_000, help="submissions (100,000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the median counts (3)")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
@@ -73,7 +73,7 @@ def _archive(folder: Path, size: int) -> None:
 
 
 def _in_a_process(way: str, folder: Path) -> Figures:
-    command = [sys.executable, "-m", "tests.bench", "--way", way, "--folder", str(folder)]
+    command = [sys.executable, "-m", "tests.bench.harmonize", "--way", way, "--folder", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result: Figures = json.loads(done.stdout)
     return result
