@@ -1,5 +1,6 @@
 """What the tests of kills, disks and backups start once and share: a disk that refuses, children, a synced world."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -59,3 +60,15 @@ def synced(prototype: Path, tmp_path: Path, nursery: Nursery) -> Iterator[World]
     """A world that is synced, built and published once."""
     with world(tmp_path, nursery, like=prototype) as made:
         yield made
+
+
+@pytest.fixture
+def small_volume(tmp_path: Path) -> Iterator[Path]:
+    """A volume of 3 MB of its own."""
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder]
+    if os.geteuid() or not shutil.which("mount") or subprocess.run(mount, check=False).returncode:
+        pytest.skip("no volume may be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)

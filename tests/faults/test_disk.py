@@ -1,11 +1,9 @@
 """The disk is full, fails or refuses at any call: the run says so, what stood stands, and the next run heals."""
 
 import errno
-import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -95,18 +93,6 @@ def test_f36_files_that_may_not_grow_are_a_full_disk(here: World) -> None:
         assert "may not grow that far (File too large)" in ended.failed["error"]
     assert here.run().code == 0
     here.must_be_healed()
-
-
-@pytest.fixture
-def small_volume(tmp_path: Path) -> Iterator[Path]:
-    """A volume of 3 MB of its own."""
-    folder = tmp_path / "volume"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder]
-    if os.geteuid() or not shutil.which("mount") or subprocess.run(mount, check=False).returncode:
-        pytest.skip("no volume may be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_f57_a_full_volume_is_named_and_its_published_file_still_served(here: World, small_volume: Path) -> None:

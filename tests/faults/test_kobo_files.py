@@ -1,5 +1,6 @@
 """What may go wrong with the files of submissions: each is stored whole under its hash, or is awaited and counted."""
 
+import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.archive.archive import AttachedFile, Counts, Submission, open_archive
+from pipelines.errors import DiskError
 from pipelines.sources.sync import Manner
 from tests.faults.hostile import always, answer, cut, hostile, reset
 from tests.faults.kobo_faults import Row, rows_with
@@ -52,7 +54,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("how", WRONG)
-def test_f32_a_file_that_does_not_come_as_it_should_is_awaited_and_comes_later(camps: Camps, how: str) -> None:
+def test_f32_f33_a_file_that_does_not_come_as_it_should_is_awaited_and_comes_later(camps: Camps, how: str) -> None:
     fault, error_class = WRONG[how]
     camps.send(1, photo="a.jpg", files={"a.jpg": JPEG})
     with hostile(camps.url, lambda _m, path, _p, _n: fault if FILE in path else None) as server:
@@ -69,6 +71,19 @@ def test_f32_a_file_that_does_not_come_as_it_should_is_awaited_and_comes_later(c
         {"attachments_stored": 0, "attachments_awaited": 1},
         {"attachments_stored": 1, "attachments_awaited": 0},
     ]
+
+
+def test_f33_a_disk_that_fills_in_the_middle_of_a_file_leaves_no_part_of_it(camps: Camps, small_volume: Path) -> None:
+    photo = bytes(range(256)) * 20_000  # 5 MB, on a volume of 3
+    camps.send(1, photo="a.jpg", files={"a.jpg": photo})
+    camps.manner = Manner(attachments=small_volume / "store")
+    with pytest.raises(DiskError, match="No space left on device"):
+        camps.sync()
+    assert list((small_volume / "store").iterdir()) == []
+    subprocess.run(["mount", "-o", "remount,size=20m", small_volume], check=True)
+    healed = camps.sync()
+    assert (healed.counts.changed, healed.attachments_stored, healed.attachments_awaited) == (0, 1, 0)
+    assert [file.read_bytes() for file in (small_volume / "store").iterdir()] == [photo]
 
 
 def test_f32_a_file_that_never_comes_is_asked_for_ten_times_at_growing_distance(tmp_path: Path) -> None:
