@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -131,7 +132,10 @@ def calls() -> int:
 
 
 def serve() -> None:
-    """Fork for each order that comes in; say the child's process id, then how it ended."""
+    """Fork for each order that comes in, send the child a signal where that is ordered, and say how it ended.
+
+    The signal is sent from here, for until its end is asked for a child's id is its own, dead or alive.
+    """
     for line in sys.stdin:
         order = json.loads(line)
         process = os.fork()
@@ -145,7 +149,9 @@ def serve() -> None:
             if "at" in order["fault"]:
                 print(json.dumps({"calls": calls()}), flush=True)
             os._exit(code)
-        print(process, flush=True)
+        if order["sent"]:
+            time.sleep(order["after"])
+            os.kill(process, order["sent"])
         print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
 
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -90,13 +89,9 @@ class Nursery:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         place = {"root": str(project.root), "data": str(project.data), "out": str(self._out)}
-        order = {**place, "parts": parts, "fault": dict(fault)}
+        order = {**place, "parts": parts, "fault": dict(fault), "sent": sent, "after": after}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        child = int(self._process.stdout.readline())
-        if sent:
-            time.sleep(after)
-            os.kill(child, sent)
         code = int(self._process.stdout.readline())
         return Ended(code, said_in(self._out.read_text()))
 
