@@ -197,7 +197,7 @@ EVERY_WORKBOOK: dict[str, int | str] = {
     "bulletin_sampling_frame.xlsx": NO_TYPE,
     "bulletin_update-kobo-tool.xlsx": NO_FORM,
     "data-raw_REACH_2024_MSNA-kobo-tool_draft_v11.xlsx": 251,
-    "data-raw_dummy_raw_data.xlsx": NO_FORM,
+    "data-raw_dummy_raw_data.xlsx": "more than any form",
     "data-raw_loa.xlsx": NO_FORM,
     "inst_extdata_Research_cycle_data_cleaning_logbook_template_v4_202331_AA.xlsx": NO_FORM,
     "03_tools_02_sites_tool_site.xlsx": 64,
