@@ -56,11 +56,18 @@ def _figures(report: SyncReport) -> dict[str, int | str]:
         "deleted": counts.deleted,
         "returned": counts.returned,
         "status_changed": counts.status_changed,
+        **(_files_and_requests(report) if report.requests else {}),
+        "server_time": report.server_time.isoformat(timespec="seconds"),
+    }
+
+
+def _files_and_requests(report: SyncReport) -> dict[str, int | str]:
+    """What is shown of a sync with a server only."""
+    return {
         "attachments_stored": report.attachments_stored,
         "attachments_awaited": report.attachments_awaited,
         **{f"attachments_failed_{why}": number for why, number in sorted(report.attachments_failed.items())},
         "requests": report.requests,
-        "server_time": report.server_time.isoformat(timespec="seconds"),
     }
 
 

@@ -106,7 +106,7 @@ WHERE tool = ? AND NOT {WHOLE_DOCUMENT}
 
 LANDED_LEAVES = """
 INSERT INTO landed
-SELECT source, asset, root_id, count(*),
+SELECT source, asset, root_id, 0,
        md5_number_lower(concat(root_id, ?, repeat, ?, _index, ?,
                                string_agg(path || ? || text || ?, '' ORDER BY path, text))), NULL
 FROM leaf GROUP BY source, asset, root_id, repeat, _index

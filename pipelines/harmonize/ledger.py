@@ -1,8 +1,8 @@
 """The ledger of answers: read every answer back out of the tables and compare with what the archive counted.
 
-A document without exceptions must give, from its cells alone, the count and the digest that were taken when it was
-archived. One with exceptions must give them from its cells, its notes and its quarantined answers together, leaf by
-leaf. A cell that no answer accounts for is as wrong as an answer without a cell.
+A document without exceptions must give, from its cells alone, the digest that was taken when it was archived. One with
+exceptions must give it from its cells, its notes and its quarantined answers together, leaf by leaf. A cell that no
+answer accounts for is as wrong as an answer without a cell.
 
 The digest is defined in archive/leaves.py; here it is only rebuilt, in SQL.
 """
@@ -15,7 +15,7 @@ from pipelines.archive.reading import Attached
 from pipelines.harmonize.cells import WHOLE_DOCUMENT, read_exceptional
 from pipelines.harmonize.decode import shape_sql, text_of
 from pipelines.harmonize.kinds import Sql
-from pipelines.harmonize.plan import Column, Plan, Shape, Table
+from pipelines.harmonize.plan import Plan, Shape, Table
 from pipelines.store.duck import Connection, literal, quote, read_rows
 
 TABLES = """
@@ -109,24 +109,28 @@ def _shapes_in_use(con: Connection, plan: Plan) -> list[Shape]:
 
 
 def _plain_records(shape: Shape, table: Table, repeat: str) -> Sql:
-    """SQL for the records of unexceptional submissions, as `landed` has them: count over all cells, digest over the
-    shape's.
+    """SQL for the records of unexceptional submissions, as `landed` has them: the digest reads the cells where this
+    shape's answers land, and whatever stands in any other cell is astray.
     """
     at_home = not table.suffix or repeat
-    read = {landing.path: text_of(landing) for landing in shape.direct(repeat)} if at_home else {}
-    points = [landing.path for landing in shape.direct(repeat) if landing.kind == "geopoint" and landing.path in read]
-    index = "_index" if table.suffix else "''"
-    start = f"_id, {literal(US + repeat + US)}, {index}"
-    count = _chain(" + ", [f"({_answered(column)})::INTEGER" for column in table.columns]) or "0"
-    digest = f"CASE WHEN ({count}) > 0 THEN {_digest(start, read)} ELSE 0 END" if read else "0"
-    other = "NULL"
+    landings = list(shape.direct(repeat)) if at_home else []
+    read = {landing.path: text_of(landing) for landing in landings}
+    points = [landing.path for landing in landings if landing.kind == "geopoint"]
+    start = f"_id, {literal(US + repeat + US)}, {'_index' if table.suffix else literal('')}"
+    landed = {name for landing in landings for name in landing.physical}
+    cells = [[name for name, _ in column.physical if name not in landed] for column in table.columns]
+    others = [f"({' OR '.join(f'{quote(name)} IS NOT NULL' for name in names)})::INTEGER" for names in cells if names]
+    brief = "NULL"
     if points:
-        brief = {path: f"regexp_replace({read[path]}, '{WHOLE}', '\\1', 'g')" for path in points}
+        briefly = {path: f"regexp_replace({read[path]}, '{WHOLE}', '\\1', 'g')" for path in points}
         some = _chain(" OR ", [f"regexp_matches({read[path]}, '{WHOLE}')" for path in points])
-        other = f"CASE WHEN {some} THEN {_digest(start, {**read, **brief})} END"
+        brief = f"CASE WHEN {some} THEN md5_number_lower({_said(start, {**read, **briefly})}) END"
     return f"""
-        SELECT _source, _asset, _id, {count}, {digest}, {other}
-        FROM harmonized.{quote(table.name)} {_of_plain_members(shape, table)}"""
+        SELECT _source, _asset, _id, astray,
+               CASE WHEN strlen(said) > silent THEN md5_number_lower(said) ELSE 0 END AS h, brief
+        FROM (SELECT _source, _asset, _id, {_chain(" + ", others) or "0"} AS astray, {_said(start, read)} AS said,
+                     strlen(concat({start})) + {len(RS)} AS silent, {brief} AS brief
+              FROM harmonized.{quote(table.name)} {_of_plain_members(shape, table)})"""
 
 
 def _of_plain_members(shape: Shape, table: Table) -> Sql:
@@ -141,26 +145,27 @@ def _of_plain_members(shape: Shape, table: Table) -> Sql:
                USING (_source, _asset, _id)"""
 
 
-def _answered(column: Column) -> Sql:
-    return " OR ".join(f"{quote(name)} IS NOT NULL" for name, _ in column.physical)
-
-
 def _chain(sign: str, parts: Sequence[Sql]) -> Sql:
     """The `parts` joined by an operator, in brackets: a longer chain than a thousand is deeper than DuckDB reads."""
     brackets = [sign.join(parts[start : start + 100]) for start in range(0, len(parts), 100)]
     return sign.join(f"({bracket})" for bracket in brackets)
 
 
-def _digest(start: Sql, read: Mapping[str, Sql]) -> Sql:
-    """SQL for the digest of a record, from the text at each path; `concat` passes over what was not answered."""
-    said = ", ".join(f"{literal(RS + path + US)} || {text}" for path, text in read.items())
-    return f"md5_number_lower(concat({start}, {said}, {literal(RS)}))"
+def _said(start: Sql, read: Mapping[str, Sql]) -> Sql:
+    """SQL for what a record's digest is taken of, from the text at each path; `concat` passes over what was not
+    answered.
+    """
+    said = "".join(f"{literal(RS + path + US)} || {text}, " for path, text in read.items())
+    return f"concat({start}, {said}{literal(RS)})"
 
 
 LANDED = """
-CREATE OR REPLACE TEMP TABLE landed (source VARCHAR, asset VARCHAR, root_id VARCHAR, n BIGINT, h HUGEINT, brief HUGEINT)
+CREATE OR REPLACE TEMP TABLE landed (
+    source VARCHAR, asset VARCHAR, root_id VARCHAR, astray BIGINT, h HUGEINT, brief HUGEINT)
 """
-"""A record: its answers, its digest, and its digest where the parts of a point are written briefly, if that differs."""
+"""A record: how many cells no answer accounts for, its digest, and its digest where the parts of a point are written
+briefly, if that differs.
+"""
 
 WHOLE = "\\.0( |$)"
 """What web forms leave out of a point: they write 480 where phones write 480.0. Either text gives the same four
@@ -207,14 +212,14 @@ def _comparison(plan: Plan) -> Sql:
     )
     return f"""
         SELECT source, asset, root_id FROM member
-        LEFT JOIN (SELECT source, asset, root_id, sum(n) AS n, sum(h) % 18446744073709551616 AS h,
+        LEFT JOIN (SELECT source, asset, root_id, sum(astray) AS astray, sum(h) % 18446744073709551616 AS h,
                           sum(coalesce(brief, h)) % 18446744073709551616 AS brief
                    FROM landed GROUP BY ALL) AS found USING (source, asset, root_id)
         WHERE CASE WHEN n_answers IS NULL
                    THEN (source, asset, root_id) NOT IN (
                         SELECT (_source, _asset, _id) FROM ledger.quarantine WHERE {WHOLE_DOCUMENT} AND tool =
                         {literal(plan.tool)})
-                   ELSE n_answers <> coalesce(n, 0) OR digest NOT IN (coalesce(h, 0), coalesce(brief, 0)) END
+                   ELSE coalesce(astray, 0) > 0 OR digest NOT IN (coalesce(h, 0), coalesce(brief, 0)) END
         UNION SELECT source, asset, root_id FROM orphan{astray}
         UNION (SELECT * FROM ({known}) EXCEPT SELECT * FROM ({readable}))
         UNION (SELECT * FROM ({readable}) EXCEPT SELECT _source, _asset, _id FROM {top})

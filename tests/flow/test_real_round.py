@@ -54,7 +54,8 @@ class Round:
         """What a sync of the inbox found."""
         outcome = sync(self.project, self.source, ASSET, Wish())
         assert outcome.error is None, outcome.error
-        return {**outcome.figures, "warning": outcome.warning}
+        found = {name: figure for name, figure in outcome.figures.items() if name != "seconds"}
+        return {**found, "warning": outcome.warning}
 
     def cells(self) -> list[dict[str, str]]:
         """The rows of the file, as the csv module of Python gives them."""
