@@ -50,9 +50,8 @@ def content_hash(content: Content) -> str:
 
 
 def _named(form: Form) -> list[str | None]:
-    if form.languages in ((), ("default",)):
-        return [None]
-    return [LANGUAGE_NAMES.get(code, code) for code in form.languages]
+    """The languages by name, in their order; labels of a form that name none are a language without a name."""
+    return [LANGUAGE_NAMES.get(code, None if code == "default" else code) for code in form.languages or ("default",)]
 
 
 def _survey(form: Form) -> Iterator[Content]:
