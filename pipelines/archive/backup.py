@@ -24,7 +24,16 @@ from pipelines.archive.head import head_file, read_head, write_head
 from pipelines.archive.opening import sum_of, wal_of
 from pipelines.errors import DataError
 from pipelines.store.alive import lives, mine
-from pipelines.store.duck import Connection, connect, draft_of, plain_errors, put_in_place, read_value, sync_file
+from pipelines.store.duck import (
+    Connection,
+    connect,
+    draft_of,
+    forget,
+    plain_errors,
+    put_in_place,
+    read_value,
+    sync_file,
+)
 
 MANIFEST = "manifest.json"
 PRECIOUS = ("archive/*.duckdb", "heads/*.head", "attachments/**/*", "reference/**/*", "*.key")
@@ -82,7 +91,7 @@ def back_up(data: Path, file: Path, *, now: datetime) -> Backup:
             _verify(draft)
             put_in_place(draft, file)
         finally:
-            draft.unlink(missing_ok=True)
+            forget(draft)
     return backup
 
 

@@ -15,7 +15,7 @@ from pipelines.products.population_sheet import POPULATION_SHEET
 from pipelines.products.product import Context, Product
 from pipelines.products.service_3w import SERVICE_3W
 from pipelines.project import Project
-from pipelines.store.duck import Connection, draft_of, plain_errors, put_in_place
+from pipelines.store.duck import Connection, draft_of, forget, plain_errors, put_in_place
 
 PRODUCTS: Mapping[str, Product] = MappingProxyType({one.name: one for one in (POPULATION_SHEET, SERVICE_3W)})
 
@@ -38,7 +38,7 @@ def write_product(
             if not path.exists() or not filecmp.cmp(draft, path, shallow=False):
                 put_in_place(draft, path)
         finally:
-            draft.unlink(missing_ok=True)
+            forget(draft)
     except OSError as error:
         why = error.strerror
         raise DiskError(f"{path} cannot be written ({why}); make room, or correct its permissions.") from error

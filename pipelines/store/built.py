@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from pipelines.errors import DataError
-from pipelines.store.duck import Connection, connect, new_file, read_value
+from pipelines.store.duck import Connection, connect, new_file, plain_errors, read_value
 
 TABLES = """
 CREATE SCHEMA IF NOT EXISTS meta;
@@ -24,7 +24,7 @@ def open_work(path: Path) -> Iterator[Connection]:
     """
     if not path.exists():
         _make(path)
-    with ExitStack() as held:
+    with plain_errors(str(path), "run again"), ExitStack() as held:
         try:
             con = held.enter_context(connect(path))
         except DataError:

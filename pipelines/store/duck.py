@@ -36,6 +36,10 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "true",
 }
 
+OF_THE_DISK = (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException, duckdb.TransactionException)
+
+STANDS = "run again; what stood there before still stands"
+
 SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
 """Of every connection; a bar of DuckDB's own would run through ours."""
 
@@ -102,7 +106,8 @@ def new_file(path: Path, *, storage_version: str = "", mode: int = 0o644) -> Ite
 
     A kill before the rename leaves whatever stood at `path` untouched.
     """
-    draft = draft_of(path)
+    with plain_errors(str(path), STANDS):
+        draft = draft_of(path)
     option = f" (STORAGE_VERSION {literal(storage_version)})" if storage_version else ""
     try:
         with in_memory() as con:
@@ -115,11 +120,11 @@ def new_file(path: Path, *, storage_version: str = "", mode: int = 0o644) -> Ite
             con.execute("USE memory")
             con.execute("DETACH new_file")
         put_in_place(draft, path)
-    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException, OSError) as error:
-        raise plain(error, str(path), "run again; what stood there before still stands") from error
+    except (*OF_THE_DISK, OSError) as error:
+        raise plain(error, str(path), STANDS) from error
     finally:
-        draft.unlink(missing_ok=True)
-        draft.with_name(f"{draft.name}.wal").unlink(missing_ok=True)
+        forget(draft)
+        forget(draft.with_name(f"{draft.name}.wal"))
 
 
 def draft_of(path: Path) -> Path:
@@ -130,6 +135,12 @@ def draft_of(path: Path) -> Path:
         if left.is_file() and (writer == mine() or not lives(writer)):
             left.unlink(missing_ok=True)
     return path.with_name(f".{path.name}.{mine()}.new")
+
+
+def forget(draft: Path) -> None:
+    """Remove `draft`, where the disk lets us; where not, whoever writes there next does."""
+    with suppress(OSError):
+        draft.unlink(missing_ok=True)
 
 
 def put_in_place(draft: Path, path: Path) -> None:

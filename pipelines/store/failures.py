@@ -21,8 +21,12 @@ LOCKED = "Could not set lock"
 NEWER = re.compile(r"version number \d+, but we can only read|serialization version .* is newer", re.IGNORECASE)
 """What DuckDB says of a file that a later DuckDB wrote."""
 
-NO_ROOM_TO_SPILL = "failed to offload data block"
-"""What DuckDB says where a query needs more room beside its file than the volume has."""
+IN_ITS_OWN_WORDS = {
+    "failed to offload data block": errno.ENOSPC,
+    "fsync failed": errno.EIO,
+    "has been invalidated because of a previous fatal error": errno.EIO,
+}
+"""What DuckDB says where a query needs more room beside its file than there is, or where a write to the disk failed."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LIMITED = (errno.EFBIG,)
@@ -96,9 +100,7 @@ def _refusal(error: duckdb.Error | OSError) -> int:
 
 
 def _number_in(message: str) -> int:
-    if NO_ROOM_TO_SPILL in message:
-        return errno.ENOSPC
-    return next((number for text, number in TEXTS.items() if text in message), 0)
+    return next((number for text, number in (TEXTS | IN_ITS_OWN_WORDS).items() if text in message), 0)
 
 
 def _place(error: duckdb.Error | OSError, otherwise: Path) -> Path:

@@ -387,14 +387,8 @@ def test_a_backup_that_is_none_or_damaged_changes_nothing(there: World, tmp_path
     assert not (there.project.data.parent / "escaped.key").exists()
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        pytest.param("_unpack", marks=pytest.mark.long),
-        "write_head",
-        pytest.param("put_in_place", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("step", ["_unpack", "write_head", "put_in_place"])
 def test_a_restore_that_is_killed_is_done_by_restoring_again(step: str, there: World, tmp_path: Path) -> None:
     file = tmp_path / "monday.zip"
     back_up(there.project.data, file, now=NOW)

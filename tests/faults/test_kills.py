@@ -125,8 +125,15 @@ def dedented(code: str) -> str:
     return "\n".join(line[8:] for line in code.splitlines())
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=lambda sent: sent.name)
-@pytest.mark.parametrize("part", ["sync", "build"])
+@pytest.mark.parametrize(
+    ("part", "sent"),
+    [
+        ("sync", signal.SIGTERM),
+        ("build", signal.SIGINT),
+        pytest.param("sync", signal.SIGINT, marks=pytest.mark.long),
+        pytest.param("build", signal.SIGTERM, marks=pytest.mark.long),
+    ],
+)
 def test_f40_a_run_that_is_asked_to_stop_stops_and_the_next_goes_on(
     part: str, sent: signal.Signals, synced: World
 ) -> None:
