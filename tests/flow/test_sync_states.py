@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from pipelines.archive.archive import Archive
-from pipelines.archive.schema import TABLES
+from pipelines.archive.formats import make_archive
 from pipelines.demo.phone import multipart, submission_xml
 from pipelines.demo.server import StandIn
 from pipelines.demo.store import Submission
@@ -27,7 +28,7 @@ from pipelines.project.guard import Guard
 from pipelines.sources.client import Client
 from pipelines.sources.kobo import Kobo
 from pipelines.sources.sync import Manner, SyncReport, Wish, sync_kobo
-from pipelines.store.duck import in_memory, read_rows
+from pipelines.store.duck import connect, read_rows
 from tests.flow.camps import ASSET, AT_ONCE, FORM, NOW, PAST, broken_pasts, instance, rows_of
 from tests.flow.in_process import InProcess
 
@@ -68,9 +69,10 @@ class World(RuleBasedStateMachine):
         app = self.stand_in.app()
         self.doors = {user: InProcess(app, user) for user in (OWNER, PARTNER, ADMIN)}
         self.client: Any = InProcess(app, OWNER)
-        con = self.stack.enter_context(in_memory())
+        folder = Path(self.stack.enter_context(TemporaryDirectory()))
+        make_archive(folder / "camps.duckdb")
+        con = self.stack.enter_context(connect(folder / "camps.duckdb"))
         con.execute("SET threads = 1")
-        con.execute(TABLES)
         self.con, self.archive = con, Archive(con)
         self.store = self.stand_in._ground.store
         self.sent = self.edits = self.versions = 0
