@@ -160,7 +160,7 @@ def test_f34_a_name_is_data_and_never_a_path(camps: Camps) -> None:
     }
     assert sorted(name for name, _, _ in states(camps)) == sorted(HOSTILE_NAMES)
     kept = {path.relative_to(camps.folder).parts[0] for path in camps.folder.rglob("*") if path.is_file()}
-    assert kept == {"archive", "attachments", *(name for name in kept if name.startswith("server.sqlite"))}
+    assert kept == {"archive", "heads", "attachments", *(name for name in kept if name.startswith("server.sqlite"))}
 
 
 @pytest.mark.parametrize("uid", ["../../../../me", "a/b", "a?b", "%2e%2e", "", None, "a" * 500, 7])

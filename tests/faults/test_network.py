@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.archive.head import head_file
 from pipelines.errors import CccmError
 from tests.faults.hostile import (
     Fault,
@@ -81,6 +82,7 @@ def _fault_free(plain: Hostile, before: Path | None, folder: Path) -> Case:
     archive.unlink(missing_ok=True)
     if before:
         shutil.copy(before, archive)
+        head_file(archive).unlink(missing_ok=True)  # it is meant to stand there
     plain.requests.clear()
     sync(plain.url, archive)
     pages = sum(path.endswith(DATA) for path in plain.paths())
@@ -93,6 +95,7 @@ def begun(case: Case, folder: Path) -> Path:
     archive.parent.mkdir()
     if case.before:
         shutil.copy(case.before, archive)
+        head_file(archive).unlink(missing_ok=True)
     return archive
 
 

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipelines.archive.archive import open_archive
+from pipelines.archive.chain import linked
+from pipelines.archive.opening import opened
 from pipelines.demo.phone import Phone, submission_xml
 from pipelines.demo.server import StandIn
 from pipelines.forms.read import read_markdown
@@ -131,7 +133,7 @@ class Camps:
 
     def forget_files(self) -> None:
         """Empty the archive's list of files."""
-        with connect(self.archive) as con:
+        with opened(self.archive) as (con, _), linked(con):
             con.execute("DELETE FROM attachment")
 
     def current(self) -> list[str]:
