@@ -19,6 +19,7 @@ import typer
 from rich.traceback import Traceback
 
 from pipelines import cli
+from pipelines.cli import refreshing
 from pipelines.errors import AuthError, CccmError, ConfigError, ServerError
 from pipelines.project import Source
 from pipelines.project.secret import Secret, disguises
@@ -159,7 +160,7 @@ def failed(
         hostile.script = never
         patch.setattr(Kobo, "asset", _stumbling)
         done.append(cluster.cccm("sync", CANARY=TOKEN))
-        patch.setattr(cli, "_refresh", _stumbling)
+        patch.setattr(refreshing, "refresh_and_show", _stumbling)
         done.append(cluster.cccm("sync", CANARY=TOKEN))
     return folder, done
 
