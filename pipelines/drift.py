@@ -10,6 +10,7 @@ from pipelines.forms.change import CLASSES, RULES, Change
 from pipelines.forms.diff import change_of_meaning, diff
 from pipelines.forms.propose import proposals
 from pipelines.forms.read import read_form
+from pipelines.harmonize.advice import write_one_of
 from pipelines.harmonize.compile import plan_of
 from pipelines.project import Project, Tool
 from pipelines.project.crosswalk import read_crosswalk
@@ -48,6 +49,14 @@ def unsettled(project: Project, tool: Tool) -> Iterator[tuple[str, Change]]:
             one.version,
             change_of_meaning(one.path, one.code, one.languages, counts[one.version].get(one.path), one.line),
         )
+
+
+def unknown_sources(project: Project, tool: Tool) -> Iterator[str]:
+    """A sentence for each source that the crosswalk of a tool speaks of and sources.yml does not name."""
+    known = [source.name for source in project.sources()]
+    for source in read_crosswalk(tool.crosswalk_file).sources:
+        if source not in known:
+            yield f"{tool.crosswalk_file}: sources.yml names no source '{source}'; {write_one_of(known, source)}"
 
 
 def proposed(tool: Tool) -> str:

@@ -4,19 +4,19 @@ What a plan is, is plan.py; how columns get their names is columns.py.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pipelines.errors import ConfigError
 from pipelines.forms.form import Form
 from pipelines.forms.read import read_form
-from pipelines.harmonize.columns import NO_RULES, Places, Registry
+from pipelines.harmonize.columns import Places, Registry
 from pipelines.harmonize.computed import derived_of
 from pipelines.harmonize.entries import check_computed, make_columns
 from pipelines.harmonize.meanings import Meanings
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.harmonize.rules import check_mappings
 from pipelines.harmonize.served import Archived, Key, served_forms
-from pipelines.project.crosswalk import Computed, Entry, Layout, Rules, read_crosswalk
+from pipelines.project.crosswalk import Computed, Crosswalk, Entry, Layout, Rules, read_crosswalk
 from pipelines.project.tool import Tool
 
 
@@ -26,27 +26,50 @@ def plan_of(tool: Tool, archived: Sequence[Archived]) -> Plan:
     if not forms:
         raise ConfigError(f"{tool.folder} holds no form; put an XLSForm there, named by its version (2026-1.xlsx).")
     crosswalk = read_crosswalk(tool.crosswalk_file)
-    rules = {form.version: crosswalk.rules(form.version) for form in forms}
-    registry = Registry(tool.name, forms, rules)
+    registry = Registry(tool.name, forms, {form.version: crosswalk.rules(form.version) for form in forms})
     served = served_forms(archived, tool.name, forms)
-    places = [registry.add(form, rules[form.version]) for form in forms]
+    places = [registry.add(form, crosswalk.rules(form.version)) for form in forms]
     make_columns(tool, crosswalk, registry)
-    served_places = [registry.add(form, rules.get(form.version, NO_RULES)) for form in served.forms.values()]
+    others = [_Arrival((source, "", form.version), form) for source in crosswalk.sources for form in forms]
+    others += [_Arrival(key, form) for key, form in served.forms.items()]
+    other_places = [registry.add(each.form, each.rules(crosswalk), each.name(crosswalk)) for each in others]
     tables = registry.tables()
-    check_mappings(tool, crosswalk, forms, tables)
+    check_mappings(tool, crosswalk, forms, served.forms, tables)
     meanings = Meanings()
     shapes: dict[str, Shape] = {}
     for form, found in zip(forms, places, strict=True):
-        shapes[form.version] = _shape(form, found, tables, rules[form.version], meanings)
+        shapes[form.version] = _shape(form, found, tables, crosswalk.rules(form.version), meanings)
     check_computed(tool, crosswalk, shapes, tables)
-    shape_of: dict[tuple[str, str, str], str] = {}
-    for (key, form), found in zip(served.forms.items(), served_places, strict=True):
-        shape = _shape(form, found, tables, rules.get(form.version, NO_RULES), meanings, served_as=key[2])
-        shape_of[key] = _add(shapes, shape, key, crosswalk.layouts)
+    shape_of: dict[Key, str] = {}
+    for each, found in zip(others, other_places, strict=True):
+        shape = _shape(each.form, found, tables, each.rules(crosswalk), meanings, served_as=each.key[2])
+        check_computed(tool, crosswalk, {each.form.version: shape}, tables, source=each.source(crosswalk))
+        shape_of[each.key] = _add(shapes, replace(shape, source=each.source(crosswalk)), each.key, crosswalk.layouts)
     for name, layout in crosswalk.layouts.items():
         shapes[name] = _layout_shape(tool, name, layout, tables)
     apart = tuple(dict.fromkeys(meanings.apart))
     return Plan(tool.name, tables, shapes, shape_of, forms[0].version, tuple(forms), served.unread, apart)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A form by which rows arrive from a source: one that its server keeps, or of the repository (asset empty)."""
+
+    key: Key
+    form: Form
+
+    def source(self, crosswalk: Crosswalk) -> str:
+        """The source, where the crosswalk has lines about it."""
+        return self.key[0] if self.key[0] in crosswalk.sources else ""
+
+    def rules(self, crosswalk: Crosswalk) -> Rules:
+        """What the crosswalk says of it."""
+        return crosswalk.rules(self.form.version, self.key[0])
+
+    def name(self, crosswalk: Crosswalk) -> str:
+        """What an error about it calls it."""
+        source = self.source(crosswalk)
+        return f"{self.form.version} of {source}" if source else self.form.version
 
 
 def _shape(
@@ -80,13 +103,18 @@ def _shape(
 def _add(shapes: dict[str, Shape], shape: Shape, key: Key, layouts: Collection[str]) -> str:
     """Add `shape` unless one like it stands already; the name it has, which no other shape and no layout has."""
     for name, standing in shapes.items():
-        if standing.layout is None and standing.landings == shape.landings and standing.repeats == shape.repeats:
+        if standing.layout is None and _like(standing) == _like(shape):
             return name
     source, asset, version = key
-    names = [shape.name, version, f"{version} of {asset}", f"{version} of {asset} on {source}"]
+    names = [shape.name, version, f"{version} of {asset or source}", f"{version} of {asset} on {source}"]
     name = next(name for name in names if name not in shapes and name not in layouts)
     shapes[name] = replace(shape, name=name)
     return name
+
+
+def _like(shape: Shape) -> tuple[object, ...]:
+    """What two shapes have in common that are one."""
+    return shape.landings, shape.repeats, shape.splits, shape.derived
 
 
 def _layout_shape(tool: Tool, name: str, layout: Layout, tables: Mapping[str, Table]) -> Shape:

@@ -60,9 +60,21 @@ def shape_sql(plan: Plan) -> Sql:
         f"WHEN (source, asset, form_version) = ({literal(source)}, {literal(asset)}, {literal(version)}) "
         f"THEN {literal(shape)}"
         for (source, asset, version), shape in plan.shape_of.items()
+        if asset
     )
     named = ", ".join(literal(name) for name in plan.shapes)
+    known = " ".join([known, *_of_sources(plan, named)])
     return f"CASE {known} WHEN form_version IN ({named}) THEN form_version ELSE {literal(plan.otherwise)} END"
+
+
+def _of_sources(plan: Plan, named: Sql) -> Iterator[Sql]:
+    """Branches for the sources that the crosswalk speaks of: each version, then what no version of ours is."""
+    of_source = {(source, version): shape for (source, asset, version), shape in plan.shape_of.items() if not asset}
+    for (source, version), shape in of_source.items():
+        yield f"WHEN (source, form_version) = ({literal(source)}, {literal(version)}) THEN {literal(shape)}"
+    for source in dict.fromkeys(source for source, _ in of_source):
+        shape = of_source[source, plan.otherwise]
+        yield f"WHEN source = {literal(source)} AND coalesce(form_version NOT IN ({named}), true) THEN {literal(shape)}"
 
 
 def land(con: Connection, plan: Plan, shapes: Sequence[Shape], documents: Sql) -> None:
