@@ -158,16 +158,20 @@ def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], records: Map
 
     `records` names, in SQL, the record of each shape; where a row is of another, it is null, and so are its answers.
     """
-    chosen: dict[str, list[Sql]] = {}
+    alike: dict[Sql, tuple[Landing, list[Sql]]] = {}
     carried: dict[str, Sql] = {}
     for name, record in records.items():
         for landing in record.landings():
-            for physical, expression in landed_as(landing, f"{name}.{quote(landing.path)}"):
-                chosen.setdefault(physical, []).append(expression)
+            same = f"{landing.physical} {landing.kind} {list(landing.recode.items())}"
+            alike.setdefault(same, (landing, []))[1].append(f"{name}.{quote(landing.path)}")
         for inner in record.inner():
             carried[inner.carrier] = f"{name}.{quote(inner.repeat)}"
             column = f"{quote(inner.carrier)} {inner.carrier_type}"
             con.execute(f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {column}")
+    chosen: dict[str, list[Sql]] = {}
+    for landing, texts in alike.values():
+        for physical, expression in landed_as(landing, _first(texts)):
+            chosen.setdefault(physical, []).append(expression)
     names = ", ".join(map(quote, [*ours, *chosen, *carried]))
     values = [*ours.values(), *map(_first, chosen.values()), *carried.values()]
     con.execute(f"INSERT INTO harmonized.{quote(table.name)} ({names}) SELECT {', '.join(values)} FROM {source}")
