@@ -65,7 +65,8 @@ def proposed(tool: Tool) -> str:
     parts: list[str] = []
     for old, new in zip(tool.versions, tool.versions[1:], strict=False):
         before, after = (read_form(tool.form_file(version), tool.name, version) for version in (old, new))
-        found = proposals(before, after, tuple(crosswalk.rules(old).entries.values()))
+        rules = crosswalk.rules(old)
+        found = proposals(before, after, tuple(rules.entries.values()), rules.computed)
         if found:
             parts.append(f"  {json.dumps(old)}:\n" + "".join(proposal.written() for proposal in found))
     return "versions:\n" + "".join(parts) if parts else ""

@@ -97,7 +97,8 @@ def _shape(
     landings = meanings.keep_apart(form, landings, rules, served_as)
     splits = {path: entry.split for path, entry in rules.entries.items() if entry.split}
     derived = tuple(filter(None, (derived_of(computed, landings, tables) for computed in rules.computed)))
-    return Shape(form.version, form, landings, splits, places.repeats, derived=derived)
+    told = frozenset(rules.entries)
+    return Shape(form.version, form, landings, splits, places.repeats, derived=derived, told=told)
 
 
 def _add(shapes: dict[str, Shape], shape: Shape, key: Key, layouts: Collection[str]) -> str:

@@ -93,7 +93,7 @@ class Shape:
 
     `repeats` maps a repeat's path to its table's suffix, outer repeats first. `unmapped` maps a path to the reason
     why it goes nowhere on purpose. `derived` are the columns that are computed in its rows. `source`
-    is the one whose own lines of the crosswalk it follows, if any.
+    is the one whose own lines of the crosswalk it follows, if any, and `told` are the paths that lines speak of.
     """
 
     name: str
@@ -105,6 +105,7 @@ class Shape:
     layout: Layout | None = None
     derived: tuple[Derived, ...] = ()
     source: str = ""
+    told: frozenset[str] = frozenset()
 
     def repeat_of(self, suffix: str) -> str:
         """The repeat that fills the table `suffix`; empty for the tool's own and where this shape has none."""
