@@ -96,7 +96,9 @@ def _shape(
         )
     landings = meanings.keep_apart(form, landings, rules, served_as)
     splits = {path: entry.split for path, entry in rules.entries.items() if entry.split}
-    derived = tuple(filter(None, (derived_of(computed, landings, tables) for computed in rules.computed)))
+    found = filter(None, (derived_of(computed, landings, tables) for computed in rules.computed))
+    answered = {(landing.suffix, landing.column) for landing in landings.values()}
+    derived = tuple(each for each in found if each.way == "interval" or (each.suffix, each.column) not in answered)
     told = frozenset(rules.entries)
     return Shape(form.version, form, landings, splits, places.repeats, derived=derived, told=told)
 

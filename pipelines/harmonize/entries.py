@@ -109,6 +109,11 @@ def _check(
                 f"{where}: version {form.version} itself answers '{column.name}', at '{path}'; "
                 "compute another column, or read that question too."
             )
+    for path, rule in shape.splits.items():
+        if rule.into == suffix and column.name in {rule.value, rule.other, *rule.set}:
+            raise ConfigError(
+                f"{where}: the split of '{path}' fills '{column.name}' too; take it out of one of the two."
+            )
     if column.kind not in TARGETS.get(computed.way, {column.kind}):
         raise ConfigError(f"{where}: a {computed.way} cannot fill '{column.name}', which is {column.question.type}.")
     if computed.way == "constant":
