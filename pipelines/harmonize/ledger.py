@@ -116,7 +116,10 @@ def _read_plain(con: Connection, plan: Plan, shapes: Sequence[Shape], *, doubted
     """Add to `landed` the records of unexceptional submissions; or of those in `doubted`, with their points brief."""
     if shapes:
         records = [_plain_records(shapes, table, doubted) for table in plan.tables.values()]
-        con.execute(f"INSERT INTO landed {_all_of(records)}")
+        con.execute(
+            f"""INSERT INTO landed SELECT _source, _asset, _id, sum(astray), sum(h)
+                FROM ({_all_of(records)}) GROUP BY ALL"""
+        )
 
 
 def _all_of(parts: Sequence[Sql]) -> Sql:
@@ -156,7 +159,7 @@ def _reading(shape: Shape, table: Table, brief: bool) -> tuple[Sql, Sql, Sql]:
     others = [f"({' OR '.join(f'{quote(name)} IS NOT NULL' for name in names)})::INTEGER" for names in cells if names]
     start = f"_id, {literal(US + repeat + US)}, {'_index' if table.suffix else literal('')}"
     said = "".join(f"{literal(RS + landing.path + US)} || {_sent(landing, brief)}, " for landing in landings)
-    silent = f"strlen(concat({start})) + {len(RS)}"
+    silent = f"strlen(_id) + {'strlen(_index)' if table.suffix else 0} + {len((US + repeat + US + RS).encode())}"
     return _sum(others), f"concat({start}, {said}{literal(RS)})", silent  # concat passes over what was not answered
 
 
@@ -170,10 +173,9 @@ def _plain_rows(table: Table, doubted: bool) -> Sql:
     """SQL for the rows of these submissions, with their shape: which it is, a row of the tool's own table says."""
     rows = f"harmonized.{quote(table.name)}"
     key = "source AS _source, asset AS _asset, root_id AS _id"
-    if doubted:
-        return f"{rows} JOIN (SELECT {key}, shape AS {SHAPE} FROM doubted) USING (_source, _asset, _id)"
-    if table.suffix:
-        return f"{rows} JOIN (SELECT {key}, shape AS {SHAPE} FROM member WHERE NOT exceptional) USING (_source, _asset, _id)"
+    if doubted or table.suffix:
+        members = "doubted" if doubted else "member WHERE NOT exceptional"
+        return f"{rows} JOIN (SELECT {key}, shape AS {SHAPE} FROM {members}) USING (_source, _asset, _id)"
     return f"""(SELECT *, _form_version AS {SHAPE} FROM {rows})
                ANTI JOIN (SELECT {key} FROM member WHERE exceptional) USING (_source, _asset, _id)"""
 
@@ -187,7 +189,7 @@ def _sum(parts: Sequence[Sql]) -> Sql:
 LANDED = """
 CREATE OR REPLACE TEMP TABLE landed (source VARCHAR, asset VARCHAR, root_id VARCHAR, astray BIGINT, h HUGEINT)
 """
-"""A record: how many cells no answer accounts for, and its digest."""
+"""Some records of a submission: how many cells no answer accounts for, and the sum of their digests."""
 
 DOUBTED = """
 CREATE OR REPLACE TEMP TABLE doubted AS
@@ -203,7 +205,8 @@ WHOLE = "\\.0( |$)"
 """What web forms leave out of a point: they write 480 where phones write 480.0. Either text gives the same four
 numbers, so either digest is right."""
 
-ASTRAY = r"_parent_index IS DISTINCT FROM nullif(regexp_extract(_index, '^(.*)\.[^.]*$', 1), '')"
+ASTRAY = r"""_parent_index IS DISTINCT FROM
+    CASE WHEN contains(_index, '.') THEN nullif(regexp_extract(_index, '^(.*)\.[^.]*$', 1), '') END"""
 """SQL: whether a row names another row around it than its own position does."""
 
 BALANCE = f"""
@@ -235,13 +238,18 @@ ORDER BY form_version
 def _comparison(plan: Plan) -> Sql:
     """SQL for the submissions whose answers do not come to what was archived, or that no archive knows."""
     top = f"harmonized.{quote(plan.tool)}"
-    readable = "SELECT source, asset, root_id FROM member WHERE n_answers IS NOT NULL"
-    known = " UNION ".join(f"SELECT _source, _asset, _id FROM harmonized.{quote(t.name)}" for t in plan.tables.values())
+    readable = "SELECT source AS _source, asset AS _asset, root_id AS _id FROM member WHERE n_answers IS NOT NULL"
     astray = "".join(
         f"\n        UNION SELECT _source, _asset, _id FROM harmonized.{quote(t.name)} WHERE {ASTRAY}"
         for t in plan.tables.values()
         if t.suffix
     ) + "".join(f"\n        UNION {sql}" for sql in computed_astray(plan))
+    unknown = "".join(
+        f"""
+        UNION SELECT _source, _asset, _id FROM harmonized.{quote(t.name)}
+              ANTI JOIN ({readable}) USING (_source, _asset, _id)"""
+        for t in plan.tables.values()
+    )
     return f"""
         SELECT source, asset, root_id FROM member
         LEFT JOIN (SELECT source, asset, root_id, sum(astray) AS astray, sum(h) % 18446744073709551616 AS h
@@ -251,7 +259,6 @@ def _comparison(plan: Plan) -> Sql:
                         SELECT (_source, _asset, _id) FROM ledger.quarantine WHERE {WHOLE_DOCUMENT} AND tool =
                         {literal(plan.tool)})
                    ELSE coalesce(astray, 0) > 0 OR digest <> coalesce(h, 0) END
-        UNION SELECT source, asset, root_id FROM orphan{astray}
-        UNION (SELECT * FROM ({known}) EXCEPT SELECT * FROM ({readable}))
+        UNION SELECT source, asset, root_id FROM orphan{astray}{unknown}
         UNION (SELECT * FROM ({readable}) EXCEPT SELECT _source, _asset, _id FROM {top})
         UNION (SELECT _source, _asset, _id FROM {top} GROUP BY ALL HAVING count(*) > 1)"""
