@@ -113,6 +113,8 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
     for start in range(0, len(used), SHAPES_AT_ONCE):
         land(con, plan, used[start : start + SHAPES_AT_ONCE], documents)
     derive(con, plan)
+    if any(landing.lossy for shape in used for landing in shape.landings.values()):
+        mark_exceptional(con, plan)
     exceptions = unbalanced = find_unbalanced(con, plan)
     if unbalanced:
         land_exceptions(con, plan, archive, knowledge_of(con, plan))
