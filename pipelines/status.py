@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.defs.journal import Outcome
-from pipelines.drift import unsettled
+from pipelines.drift import unknown_sources, unsettled
 from pipelines.errors import CccmError
 from pipelines.forms.lint import remarks_of
 from pipelines.forms.read import read_form
@@ -155,6 +155,7 @@ def _crosswalk_line(project: Project, tool: Tool) -> Iterator[Line]:
         f"{change.rule} {change.sentence}: {change.effect}; add under '{old}' of {tool.crosswalk_file} {change.entry}"
         for old, change in unsettled(project, tool)
     ]
+    missing += unknown_sources(project, tool)
     if missing:
         yield {"tool": tool.name, "version": "crosswalk", "problems": "; ".join(missing)}
 

@@ -14,6 +14,8 @@ from pipelines.archive.leaves import RS, US
 from pipelines.archive.reading import Attached
 from pipelines.harmonize.cells import WHOLE_DOCUMENT, read_exceptional
 from pipelines.harmonize.decode import shape_sql, text_of
+from pipelines.harmonize.derive import astray as computed_astray
+from pipelines.harmonize.derive import computed_names
 from pipelines.harmonize.kinds import Sql
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.store.duck import Connection, literal, quote, read_rows
@@ -152,7 +154,7 @@ def _reading(shape: Shape, table: Table, brief: bool) -> tuple[Sql, Sql, Sql]:
     """
     repeat = shape.repeat_of(table.suffix)
     landings = list(shape.direct(repeat)) if repeat or not table.suffix else []
-    landed = {name for landing in landings for name in landing.physical}
+    landed = {name for landing in landings for name in landing.physical} | computed_names(shape, table)
     cells = [[name for name, _ in column.physical if name not in landed] for column in table.columns]
     others = [f"({' OR '.join(f'{quote(name)} IS NOT NULL' for name in names)})::INTEGER" for names in cells if names]
     start = f"_id, {literal(US + repeat + US)}, {'_index' if table.suffix else literal('')}"
@@ -241,7 +243,7 @@ def _comparison(plan: Plan) -> Sql:
         f"\n        UNION SELECT _source, _asset, _id FROM harmonized.{quote(t.name)} WHERE {ASTRAY}"
         for t in plan.tables.values()
         if t.suffix
-    )
+    ) + "".join(f"\n        UNION {sql}" for sql in computed_astray(plan))
     unknown = "".join(
         f"""
         UNION SELECT _source, _asset, _id FROM harmonized.{quote(t.name)}
