@@ -129,7 +129,7 @@ def utc(text: str) -> datetime:
 def _sent_at(text: str) -> datetime | None:
     """When a submission arrived; a leap second is the one before it, and no time is none: the raw text stays."""
     try:
-        return utc(re.sub(r":60(?=\D|$)", ":59", text))
+        return utc(re.sub(r":60(?=\D|$)", ":59", text) if ":60" in text else text)
     except ServerError:
         return None
 
@@ -174,6 +174,8 @@ def _file(said: dict[str, Any]) -> AttachedFile:
 
 def _with_absent(listed: tuple[AttachedFile, ...], named: Sequence[tuple[str, str]]) -> tuple[AttachedFile, ...]:
     """`listed`, and what the answers name beyond it; a server writes some signs of a name in its own way."""
+    if not named:
+        return listed
     there = {_plain(file.file_name) for file in listed}
     absent = {(question, name) for question, name in named if _plain(name) not in there}
     return (*listed, *(AttachedFile(file_name=name, question=question) for question, name in sorted(absent)))
