@@ -121,8 +121,9 @@ def utc(text: str) -> datetime:
     """The moment in `text` as UTC without zone; Kobo's times carry no zone and are UTC."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ServerError(f"The server gave {text!r} for a time; ask the server's administrator.") from error
+    except ValueError:  # whose words repeat the text
+        message = "The server gave something that is no time where one belongs; ask the server's administrator."
+        raise ServerError(message) from None
     return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
 
 
