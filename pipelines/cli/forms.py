@@ -1,5 +1,6 @@
 """`cccm forms`: what the questionnaires ask, what is wrong with them, and what changed between their versions."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,18 +8,61 @@ import typer
 from pipelines import drift
 from pipelines import status as status_of
 from pipelines.cli.app import Json, Tools, forms
+from pipelines.forms.adding import Added, add_form
 from pipelines.project import Project
-from pipelines.terminal import show_table
+from pipelines.terminal import say, show_table, warn
 
 
 @forms.command("check")
 def forms_check(tools: Tools = None, as_json: Json = False) -> None:
     """Read every form and crosswalk: what is wrong, what is untranslated or unclassified, what awaits review."""
     project = Project.from_environment()
-    lines = status_of.forms(project, tools or [tool.name for tool in project.tools()])
+    _show_check(project, tools or [tool.name for tool in project.tools()], as_json=as_json)
+
+
+@forms.command("add")
+def forms_add(
+    file: Annotated[Path, typer.Argument(help="An XLSForm workbook.")],
+    tool: Annotated[str, typer.Option("--tool", help="The tool it is for, such as exit_interview; it may be new.")],
+    version: Annotated[str, typer.Option("--version", help="What to call it; by itself as its sheet settings.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Take a questionnaire in as a version of a tool, or as a new tool, and say what is wrong with it."""
+    project = Project.from_environment()
+    added = add_form(project, file.expanduser(), tool, version)
+    if not as_json:
+        _say_added(project, added)
+    _show_check(project, [tool], as_json=as_json)
+
+
+def _show_check(project: Project, tools: list[str], *, as_json: bool) -> None:
+    """Print a line a form version; exit 1 where one of them has a problem."""
+    lines = status_of.forms(project, tools)
     show_table("Forms", lines, as_json=as_json)
     if any(line["problems"] for line in lines):
         raise typer.Exit(1)
+
+
+def _say_added(project: Project, added: Added) -> None:
+    """What was written, and what there is to do next."""
+    tool, asked = added.form.tool, len(added.form.questions)
+    what = "a new tool" if added.new_tool else f"a version of {tool}"
+    if added.written:
+        say(f"{added.file} is {what} now, with {asked} questions.")
+    else:
+        say(f"{added.file} is there already, as it is; nothing was changed.")
+    if added.older_than:
+        warn(f"versions are ordered by name, so {added.form.version} counts as older than {added.older_than}.")
+    if added.unclassified:
+        warn(
+            f"{added.unclassified} of {asked} questions say nothing in the column 'sensitivity' of the sheet 'survey' "
+            "and stay restricted, out of what partners and analysts get: write public, partners or restricted there."
+        )
+    if not any(asset.tool == tool for source in project.sources() for asset in source.assets):
+        say(
+            f"No source carries {tool} yet: add the line '{tool}: ASSET' below 'tools' of a source in "
+            f"{project.xlsforms / 'sources.yml'}, then run `cccm run {tool}`."
+        )
 
 
 @forms.command("diff")
