@@ -9,7 +9,10 @@ from pipelines import drift
 from pipelines import status as status_of
 from pipelines.cli.app import Json, Tools, forms
 from pipelines.forms.adding import Added, add_form
+from pipelines.harmonize.compile import plan_of
+from pipelines.harmonize.propose_layout import proposed_layout
 from pipelines.project import Project
+from pipelines.sources.headings import heads_of
 from pipelines.terminal import say, show_table, warn
 
 
@@ -87,3 +90,15 @@ def forms_propose(tool: str) -> None:
     """Lines for the crosswalk: what questions that nothing joins may have become. Look through them, then paste."""
     lines = drift.proposed(Project.from_environment().tool(tool))
     typer.echo(lines or f"# Nothing in xlsforms/{tool} is like a question that a newer version leaves out.\n", nl=False)
+
+
+@forms.command("layout")
+def forms_layout(
+    tool: str,
+    file: Annotated[Path, typer.Argument(help="An export file: .xlsx, .xls, .csv, .tsv.")],
+    name: Annotated[str, typer.Option("--name", help="What to call the layout.")] = "export",
+) -> None:
+    """Lines for the crosswalk: where the columns of an export file would go. Look through them, then paste."""
+    plan = plan_of(Project.from_environment().tool(tool), [])
+    heads = heads_of(file.expanduser())
+    typer.echo(proposed_layout(plan, name, heads.sheets, heads.delimiter), nl=False)
