@@ -8,7 +8,9 @@ import typer
 from pipelines import drift
 from pipelines import status as status_of
 from pipelines.cli.app import Json, Tools, forms
+from pipelines.errors import ConfigError
 from pipelines.forms.adding import Added, add_form
+from pipelines.forms.bringing import Brought, bring
 from pipelines.harmonize.compile import plan_of
 from pipelines.harmonize.propose_layout import proposed_layout
 from pipelines.project import Project
@@ -90,6 +92,39 @@ def forms_propose(tool: str) -> None:
     """Lines for the crosswalk: what questions that nothing joins may have become. Look through them, then paste."""
     lines = drift.proposed(Project.from_environment().tool(tool))
     typer.echo(lines or f"# Nothing in xlsforms/{tool} is like a question that a newer version leaves out.\n", nl=False)
+
+
+@forms.command("pull")
+def forms_pull(
+    tool: Annotated[str, typer.Argument(help="The tool it is for; it may be new.")],
+    source: Annotated[str, typer.Option("--from", help="The server, as sources.yml calls it.")],
+    asset: Annotated[str, typer.Option("--asset", help="The asset or form there; by itself the tool's own.")] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="Every version that was ever deployed, not only the last.")
+    ] = False,
+    version: Annotated[str, typer.Option("--version", help="What to call the last one.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Bring the form that a server has into the repository, with what our own columns say of its questions."""
+    from pipelines.sources.offered_forms import asset_of, offered_by  # noqa: PLC0415 - loads what speaks to servers
+
+    if every and version:
+        raise ConfigError("--version names one version, and --all takes several: leave one of the two out.")
+    project = Project.from_environment()
+    server, uid = asset_of(project.sources(), source, tool, asset)
+    for one in bring(project, tool, offered_by(server, uid, every=every), version):
+        if not as_json:
+            _say_brought(project, tool, one)
+    _show_check(project, [tool], as_json=as_json)
+
+
+def _say_brought(project: Project, tool: str, one: Brought) -> None:
+    if one.added is None:
+        say(f"{one.offered.where} asks what {tool} {one.same_as} asks; nothing was changed.")
+        return
+    _say_added(project, one.added)
+    if one.carried:
+        say(f"{one.carried} of its questions say in our own columns what the version before says.")
 
 
 @forms.command("layout")
