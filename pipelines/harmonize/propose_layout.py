@@ -57,7 +57,10 @@ def proposed_layout(plan: Plan, name: str, sheets: Mapping[str, Sequence[str]], 
     lines = ["layouts:", f"  {_quoted(name)}:"]
     lines += [f"    sheet: {_quoted(first)}"] if first else ["    encoding: auto"]
     lines += [f"    delimiter: {_quoted(delimiter)}"] if delimiter not in {"", ","} else []
-    lines += [f"    id: [{_quoted(next((key for key in KEYS if key in headers), headers[0]))}]"]
+    known = next((key for key in KEYS if key in headers), "")
+    lines += [
+        f"    id: [{_quoted(known or headers[0])}]" + ("" if known else "  # name the columns that tell rows apart")
+    ]
     lines += [f"    submitted_at: {{column: {_quoted(sent)}}}" for sent in SENT if sent in headers][:1]
     if repeats:
         lines += ["    repeats:", *(f"      {_quoted(sheet)}: {how}" for sheet, (_, how) in repeats.items())]

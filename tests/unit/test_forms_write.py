@@ -134,7 +134,7 @@ def test_the_logic_of_an_xform_comes_back_in_names(tmp_path: Path) -> None:
     assert back.groups == sent.groups
 
 
-TEXT = st.text(st.sampled_from("abc أبج=+-'\"<&{}%ێ"), max_size=8).map(lambda text: " ".join(text.split()).strip("-"))
+TEXT = st.text(st.sampled_from("abc أبج=+-'\"<&{}%ێ"), max_size=8).map(lambda text: " ".join(text.split()).strip("- "))
 """A lone - is what an XForm writes for a text that is not translated."""
 
 NAME = st.text("abcxyz", min_size=1, max_size=5)
@@ -160,6 +160,7 @@ def kobo_contents(draw: st.DrawFn) -> dict[str, Any]:
             if kind.startswith("begin_"):
                 if depth:
                     yield row
+                    yield {"type": "text", "name": f"in_{name}", "label": label()}
                     yield from rows(depth - 1)
                     yield {"type": kind.replace("begin", "end"), "$kuid": f"e{name}"}
                 continue

@@ -179,3 +179,15 @@ def test_every_cell_stands_once_below_its_own_row(tmp_path: Path, made: tuple[li
         for member in cells.get("member", []):
             assert member["member/_parent_index"] == cells["_index"]
             assert {one["illness/_parent_index"] for one in member.get("illness", [])} <= {member["member/_index"]}
+
+
+def test_the_guides_layout_of_a_workbook_with_three_sheets_is_one(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "export-files.md").read_text(encoding="utf-8")
+    written = guide.partition("# kobo-export: a workbook with three sheets\n")[2].partition("```")[0]
+    (tmp_path / "crosswalk.yml").write_text(written, encoding="utf-8")
+    layout = read_crosswalk(tmp_path / "crosswalk.yml").layouts["kobo-export"]
+    assert {name: (one.sheet, one.into, layout.around(name)) for name, one in layout.repeats.items()} == {
+        "member": ("member", "member", ()),
+        "illness": ("sick", "sickness", ("member",)),
+    }
+    assert [layout.repeat_of(path) for path in layout.columns] == ["", "member", "illness", ""]
