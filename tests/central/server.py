@@ -29,6 +29,10 @@ from tests.central.tables import Tables, zipped
 
 PROJECT = 1
 UNKNOWN = (404, 404.1, "Could not find the resource you were looking for.")
+EXCEL = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xls": "application/vnd.ms-excel",
+}
 UNLET = (401, 401.2, "Could not authenticate with the provided credentials.")
 FORBIDDEN = (403, 403.1, "The authentication you provided does not have rights to perform that action.")
 
@@ -72,6 +76,7 @@ class Central:
             Route(f"{form}.svc/Submissions", self._door(self._odata)),
             Route(f"{form}/versions", self._door(self._versions)),
             Route(f"{form}/versions/{{version}}.xml", self._door(self._version_xml)),
+            Route(f"{form}/versions/{{version}}.{{kind}}", self._door(self._workbook)),
             Route(f"{form}/submissions", self._door(self._list)),
             Route(f"{form}/submissions.csv.zip", self._door(self._tables)),
             Route(f"{form}/submissions/submitters", self._door(self._submitters)),
@@ -133,6 +138,14 @@ class Central:
         for version in self._of(request).versions:
             if version.version == wanted:
                 return Response(version.xml, media_type="application/xml")
+        raise ProblemError(*UNKNOWN)
+
+    def _workbook(self, request: Request) -> Response:
+        """The workbook that a version was uploaded as; unknown under the end of another kind."""
+        wanted, kind = request.path_params["version"].replace("___", ""), request.path_params["kind"]
+        for version in self._of(request).versions:
+            if version.version == wanted and version.workbook and kind == version.kind:
+                return Response(version.workbook, media_type=EXCEL[kind])
         raise ProblemError(*UNKNOWN)
 
     def _list(self, request: Request) -> Response:
