@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipelines.archive.leaves import RS, US
 from pipelines.archive.reading import Attached
-from pipelines.harmonize.cells import WHOLE_DOCUMENT, read_exceptional
+from pipelines.harmonize.cells import WHOLE_DOCUMENT, read_back, read_exceptional
 from pipelines.harmonize.decode import shape_sql, text_of
 from pipelines.harmonize.kinds import Sql
 from pipelines.harmonize.plan import Plan, Shape, Table
@@ -113,7 +113,7 @@ def _plain_records(shape: Shape, table: Table, repeat: str) -> Sql:
     shape's answers land, and whatever stands in any other cell is astray.
     """
     at_home = not table.suffix or repeat
-    landings = list(shape.direct(repeat)) if at_home else []
+    landings = list(read_back(shape, table)) if at_home else []
     read = {landing.path: text_of(landing) for landing in landings}
     points = [landing.path for landing in landings if landing.kind == "geopoint"]
     start = f"_id, {literal(US + repeat + US)}, {'_index' if table.suffix else literal('')}"

@@ -45,13 +45,29 @@ def _form(content: str, tool: str, version: str, known: Sequence[Form]) -> Form:
     where = f"{tool}, version {version} on the server"
     form, said = _read(content, tool, version, where)
     _refuse_strange_names(form, where)
-    named = said.split(" ", maxsplit=1)[0]
-    asked = {(question.path, question.type) for question in form.questions}
-    for other in known:
-        same = {(question.path, question.type) for question in other.questions} == asked
-        if same or (named and named == other.version):
-            return replace(form, version=other.version)
-    return form
+    return replace(form, version=_version_of(form, said.split(" ", maxsplit=1)[0], known))
+
+
+def _version_of(form: Form, named: str, known: Sequence[Form]) -> str:
+    """Which of the versions `known` a server's form is; its own where it is none.
+
+    Two versions may ask the same and mean something else by it, so the name that its author gave it comes first, then
+    the words, then what is asked; a name alone is believed last, for many forget to change it.
+    """
+    asking_the_same = [other for other in known if _asked(other) == _asked(form)]
+    saying_the_same = [other for other in asking_the_same if _said(other) == _said(form)]
+    called_so = [other for other in known if other.version == named]
+    likely = [*(other for other in called_so if other in asking_the_same), *saying_the_same, *asking_the_same]
+    return next((other.version for other in (*likely, *called_so)), form.version)
+
+
+def _asked(form: Form) -> set[tuple[str, str, tuple[str, ...]]]:
+    return {(question.path, question.type, question.repeats) for question in form.questions}
+
+
+def _said(form: Form) -> tuple[object, object]:
+    labels = {question.path: question.labels for question in form.questions}
+    return labels, {name: [(one.name, one.labels) for one in listed] for name, listed in form.choices.items()}
 
 
 def _read(content: str, tool: str, version: str, where: str) -> tuple[Form, str]:
