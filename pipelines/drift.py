@@ -25,8 +25,9 @@ WHERE tool = ? AND version = ? AND column_name <> '' ORDER BY position
 def differences(project: Project, tool: Tool, old: str, new: str) -> list[Change]:
     """What changed from version `old` of a tool to version `new`; SchemaError where one of them cannot be read."""
     before, after = (read_form(tool.form_file(version), tool.name, version) for version in (old, new))
-    entries = read_crosswalk(tool.crosswalk_file).versions.get(old, ())
-    return diff(before, after, entries, answered(project, tool.name, old).get)
+    rules = read_crosswalk(tool.crosswalk_file).rules(old)
+    said = answered(project, tool.name, old).get
+    return diff(before, after, tuple(rules.entries.values()), said, computed=rules.computed)
 
 
 def unsettled(project: Project, tool: Tool) -> Iterator[tuple[str, Change]]:
@@ -37,11 +38,11 @@ def unsettled(project: Project, tool: Tool) -> Iterator[tuple[str, Change]]:
 
 def proposed(tool: Tool) -> str:
     """Lines for the crosswalk of a tool, by version, as YAML to look through and paste; empty where there are none."""
-    said = read_crosswalk(tool.crosswalk_file).versions
+    crosswalk = read_crosswalk(tool.crosswalk_file)
     parts: list[str] = []
     for old, new in zip(tool.versions, tool.versions[1:], strict=False):
         before, after = (read_form(tool.form_file(version), tool.name, version) for version in (old, new))
-        found = proposals(before, after, said.get(old, ()))
+        found = proposals(before, after, tuple(crosswalk.rules(old).entries.values()))
         if found:
             parts.append(f"  {json.dumps(old)}:\n" + "".join(proposal.written() for proposal in found))
     return "versions:\n" + "".join(parts) if parts else ""

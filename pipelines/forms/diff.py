@@ -9,7 +9,7 @@ from pipelines.forms.change import CLASSES, Change
 from pipelines.forms.form import Choice, Form, Labels, Question, Repeat
 from pipelines.forms.match import Matches, candidates, matches
 from pipelines.forms.meaning import same_meaning
-from pipelines.project.crosswalk import VersionEntry
+from pipelines.project.crosswalk import Computed, VersionEntry
 
 Answered = Callable[[str], int | None]
 """How many submissions answered the question at a path of the old form; None where nobody can know."""
@@ -37,19 +37,26 @@ TO_SHOW = 6
 
 
 def diff(
-    old: Form, new: Form, entries: Sequence[VersionEntry] = (), answered: Answered = lambda _path: None
+    old: Form,
+    new: Form,
+    entries: Sequence[VersionEntry] = (),
+    answered: Answered = lambda _path: None,
+    *,
+    computed: Sequence[Computed] = (),
 ) -> list[Change]:
     """Every change from `old` to `new`, worst class first, then by rule and place.
 
-    `entries` are the lines of the crosswalk about the old version.
+    `entries` are the lines of the crosswalk about questions of the old version, `computed` those about columns that are
+    made of them.
     """
-    paired = matches(old, new, entries)
+    paired = matches(old, new, entries, computed)
+    read = {path: line for line in computed for path in line.members}
     found = [
         *_languages(old, new),
         *_order(paired),
         *_repeats(old, new),
         *_added(paired),
-        *_removed(old, new, paired, {entry.from_: entry for entry in entries}, answered),
+        *_removed(old, new, paired, {**read, **{entry.from_: entry for entry in entries}}, answered),
         *(
             change
             for before, after, _ in paired.pairs
@@ -100,11 +107,15 @@ def _added(paired: Matches) -> Iterator[Change]:
 
 
 def _removed(
-    old: Form, new: Form, paired: Matches, said: Mapping[str, VersionEntry], answered: Answered
+    old: Form, new: Form, paired: Matches, said: Mapping[str, VersionEntry | Computed], answered: Answered
 ) -> Iterator[Change]:
     for question in paired.removed:
         path, entry = question.path, said.get(question.path)
-        if entry and entry.split:
+        if isinstance(entry, Computed):
+            sentence = f"'{question.name}' is read by the {entry.way} '{entry.to}'"
+            effect = _rows(answered(path), "kept in a column of its own, and in the computed one")
+            yield Change(rule="D309", path=path, sentence=sentence, effect=effect, settled=True)
+        elif entry and entry.split:
             sentence = f"'{question.name}' becomes rows of '{entry.split.into}'"
             yield Change(rule="D307", path=path, sentence=sentence, effect=_rows(answered(path), "split"), settled=True)
         elif entry and entry.unmapped:

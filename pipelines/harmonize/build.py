@@ -11,6 +11,7 @@ from pipelines.archive.reading import Attached, attached
 from pipelines.harmonize.codebook import write_codebook
 from pipelines.harmonize.compile import plan_of
 from pipelines.harmonize.decode import create, land, set_period
+from pipelines.harmonize.derive import derive
 from pipelines.harmonize.exceptions import land_exceptions
 from pipelines.harmonize.knowledge import check_names, knowledge_of
 from pipelines.harmonize.ledger import (
@@ -110,9 +111,11 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
     used = [plan.shapes[name] for name in _shapes_in_use(con)]
     for start in range(0, len(used), SHAPES_AT_ONCE):
         land(con, plan, used[start : start + SHAPES_AT_ONCE], documents)
+    derive(con, plan)
     exceptions = unbalanced = find_unbalanced(con, plan)
     if unbalanced:
         land_exceptions(con, plan, archive, knowledge_of(con, plan))
+        derive(con, plan)
         mark_exceptional(con, plan)
         unbalanced = find_unbalanced(con, plan)
     set_period(con, plan, tool.period, project.rounds(tool.name))

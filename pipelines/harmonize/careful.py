@@ -171,7 +171,12 @@ def _put(leaf: Leaf, landing: Landing, index: str, why: str, fates: Fates, plan:
     if converted.text is not None or name not in record:
         record[name] = converted.text
     why = why or converted.why
-    exact = converted.text == leaf.text and landing.kind in EXACT and why not in FORCED and not landing.recode
+    exact = (
+        converted.text == leaf.text
+        and landing.kind in EXACT
+        and why not in FORCED
+        and not (landing.recode or landing.factor)
+    )
     fates.placed.append(Placed(leaf, landing.suffix, landing.physical[0], index, why, exact))
 
 

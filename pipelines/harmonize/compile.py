@@ -9,11 +9,13 @@ from dataclasses import replace
 from pipelines.errors import ConfigError
 from pipelines.forms.form import Form
 from pipelines.forms.read import read_form
-from pipelines.harmonize.columns import Places, Registry
+from pipelines.harmonize.columns import NO_RULES, Places, Registry
+from pipelines.harmonize.computed import derived_of
+from pipelines.harmonize.entries import check_computed, make_columns
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.harmonize.rules import check_mappings
 from pipelines.harmonize.served import Archived, Key, served_forms
-from pipelines.project.crosswalk import Entry, Layout, read_crosswalk
+from pipelines.project.crosswalk import Computed, Entry, Layout, Rules, read_crosswalk
 from pipelines.project.tool import Tool
 
 
@@ -23,26 +25,28 @@ def plan_of(tool: Tool, archived: Sequence[Archived]) -> Plan:
     if not forms:
         raise ConfigError(f"{tool.folder} holds no form; put an XLSForm there, named by its version (2026-1.xlsx).")
     crosswalk = read_crosswalk(tool.crosswalk_file)
-    entries = {version: {entry.from_: entry for entry in listed} for version, listed in crosswalk.versions.items()}
-    registry = Registry(tool.name, forms, entries)
+    rules = {form.version: crosswalk.rules(form.version) for form in forms}
+    registry = Registry(tool.name, forms, rules)
     served = served_forms(archived, tool.name, forms)
-    places = [registry.add(form) for form in forms]
-    served_places = [registry.add(form) for form in served.forms.values()]
+    places = [registry.add(form, rules[form.version]) for form in forms]
+    make_columns(tool, crosswalk, registry)
+    served_places = [registry.add(form, rules.get(form.version, NO_RULES)) for form in served.forms.values()]
     tables = registry.tables()
     check_mappings(tool, crosswalk, forms, tables)
     shapes: dict[str, Shape] = {}
     for form, found in zip(forms, places, strict=True):
-        shapes[form.version] = _shape(form, found, tables, entries.get(form.version, {}))
+        shapes[form.version] = _shape(form, found, tables, rules[form.version])
+    check_computed(tool, crosswalk, shapes, tables)
     shape_of: dict[tuple[str, str, str], str] = {}
     for (key, form), found in zip(served.forms.items(), served_places, strict=True):
-        shape = _shape(form, found, tables, entries.get(form.version, {}))
+        shape = _shape(form, found, tables, rules.get(form.version, NO_RULES))
         shape_of[key] = _add(shapes, shape, key, crosswalk.layouts)
     for name, layout in crosswalk.layouts.items():
         shapes[name] = _layout_shape(tool, name, layout, tables)
     return Plan(tool.name, tables, shapes, shape_of, forms[0].version, tuple(forms), served.unread)
 
 
-def _shape(form: Form, places: Places, tables: Mapping[str, Table], entries: Mapping[str, Entry]) -> Shape:
+def _shape(form: Form, places: Places, tables: Mapping[str, Table], rules: Rules) -> Shape:
     landings: dict[str, Landing] = {}
     for question in form.questions:
         if question.path not in places.questions:
@@ -50,7 +54,7 @@ def _shape(form: Form, places: Places, tables: Mapping[str, Table], entries: Map
         suffix, column_name = places.questions[question.path]
         column = tables[suffix].column(column_name)
         repeat = question.repeats[-1] if question.repeats else ""
-        entry = entries.get(question.path)
+        entry = rules.entries.get(question.path)
         landings[question.path] = Landing(
             path=question.path,
             repeat=repeat,
@@ -60,9 +64,11 @@ def _shape(form: Form, places: Places, tables: Mapping[str, Table], entries: Map
             kind=column.kind,
             recode=entry.recode if entry else {},
             careful=suffix != places.repeats.get(repeat, ""),
+            factor=entry.factor if entry else None,
         )
-    splits = {path: entry.split for path, entry in entries.items() if entry.split}
-    return Shape(form.version, form, landings, splits, places.repeats)
+    splits = {path: entry.split for path, entry in rules.entries.items() if entry.split}
+    derived = tuple(filter(None, (derived_of(computed, landings, tables) for computed in rules.computed)))
+    return Shape(form.version, form, landings, splits, places.repeats, derived=derived)
 
 
 def _add(shapes: dict[str, Shape], shape: Shape, key: Key, layouts: Collection[str]) -> str:
@@ -85,14 +91,17 @@ def _layout_shape(tool: Tool, name: str, layout: Layout, tables: Mapping[str, Ta
     }
     splits = {header: entry.split for header, entry in layout.columns.items() if entry.split}
     unmapped = {header: entry.unmapped for header, entry in layout.columns.items() if entry.unmapped}
-    return Shape(name, None, landings, splits, {}, unmapped, layout)
+    constants = (Computed(to=to, constant=text) for to, text in layout.constants.items())
+    derived = tuple(filter(None, (derived_of(constant, landings, tables) for constant in constants)))
+    return Shape(name, None, landings, splits, {}, unmapped, layout, derived)
 
 
 def _layout_landing(tool: Tool, name: str, header: str, entry: Entry, table: Table) -> Landing:
     for column in table.columns:
         parts = [physical for physical, _ in column.physical]
         if entry.to == column.name:
-            return Landing(header, "", "", column.name, tuple(parts), column.kind, entry.recode, careful=True)
+            whole = Landing(header, "", "", column.name, tuple(parts), column.kind, entry.recode, careful=True)
+            return replace(whole, factor=entry.factor)
         if column.kind == "geopoint" and entry.to in parts:
             return Landing(header, "", "", column.name, (entry.to,), "double", entry.recode, careful=True)
     message = (

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pipelines.harmonize.kinds import KINDS, Sql
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.harmonize.record import Record
+from pipelines.harmonize.units import divided, multiplied
 from pipelines.project.tool import Period
 from pipelines.store.duck import Connection, literal, quote
 from pipelines.store.period import period_sql
@@ -108,6 +109,9 @@ def set_period(con: Connection, plan: Plan, period: Period, rounds: Mapping[tupl
 def landed_as(landing: Landing, text: Sql) -> Iterator[tuple[str, Sql]]:
     """(physical column, SQL expression) for the answer `text` of this landing."""
     recoded = recode_sql(landing, text)
+    if landing.factor is not None:
+        yield landing.physical[0], multiplied(recoded, landing.factor, landing.kind)
+        return
     yield from zip(landing.physical, KINDS[landing.kind].landed(recoded), strict=True)
 
 
@@ -117,6 +121,8 @@ def text_of(landing: Landing) -> Sql:
     columns = tuple(map(quote, landing.physical))
     if landing.kind == "multiple" and back:
         return KINDS["multiple"].text_of((f"list_transform({columns[0]}, lambda {EACH}: {_case(EACH, back)})",))
+    if landing.factor is not None:
+        return _case(divided(columns[0], landing.factor, landing.kind), back)
     return _case(KINDS[landing.kind].text_of(columns), back)
 
 

@@ -14,6 +14,8 @@ from pipelines.archive.leaves import RS, US
 from pipelines.archive.reading import Attached
 from pipelines.harmonize.cells import WHOLE_DOCUMENT, read_back, read_exceptional
 from pipelines.harmonize.decode import shape_sql, text_of
+from pipelines.harmonize.derive import astray as computed_astray
+from pipelines.harmonize.derive import computed_names
 from pipelines.harmonize.kinds import Sql
 from pipelines.harmonize.plan import Plan, Shape, Table
 from pipelines.store.duck import Connection, literal, quote, read_rows
@@ -117,7 +119,7 @@ def _plain_records(shape: Shape, table: Table, repeat: str) -> Sql:
     read = {landing.path: text_of(landing) for landing in landings}
     points = [landing.path for landing in landings if landing.kind == "geopoint"]
     start = f"_id, {literal(US + repeat + US)}, {'_index' if table.suffix else literal('')}"
-    landed = {name for landing in landings for name in landing.physical}
+    landed = {name for landing in landings for name in landing.physical} | computed_names(shape, table)
     cells = [[name for name, _ in column.physical if name not in landed] for column in table.columns]
     others = [f"({' OR '.join(f'{quote(name)} IS NOT NULL' for name in names)})::INTEGER" for names in cells if names]
     brief = "NULL"
@@ -209,7 +211,7 @@ def _comparison(plan: Plan) -> Sql:
         f"\n        UNION SELECT _source, _asset, _id FROM harmonized.{quote(t.name)} WHERE {ASTRAY}"
         for t in plan.tables.values()
         if t.suffix
-    )
+    ) + "".join(f"\n        UNION {sql}" for sql in computed_astray(plan))
     return f"""
         SELECT source, asset, root_id FROM member
         LEFT JOIN (SELECT source, asset, root_id, sum(astray) AS astray, sum(h) % 18446744073709551616 AS h,

@@ -136,7 +136,7 @@ LEFT JOIN level AS part ON (part.table_name, part.column_name) = (q.table_name, 
 WHERE tool = ? AND origin = 'version' ORDER BY version_position, q.position
 """
 
-FILES = "SELECT * FROM codebook.mapping WHERE tool = ? AND origin = 'layout' ORDER BY version, path"
+FILES = "SELECT * FROM codebook.mapping WHERE tool = ? AND origin <> 'version' ORDER BY origin, version, path"
 
 CHOICES = """
 SELECT choice.* FROM codebook.choice JOIN codebook.version USING (tool, version)

@@ -6,7 +6,7 @@ How such a file is read is sources/; what becomes of its cells is harmonize/.
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipelines.project.entry import Entry
 from pipelines.project.times import check_way, check_zone
@@ -65,6 +65,7 @@ class ColumnEntry(Entry):
 class Layout(StrictModel):
     """How a file of another system reads: its writing, its key, and where each column goes.
 
+    `constants` says what column has one value in all its rows, such as the kind of site that the whole file is about.
     `encoding` may be auto; a second column "x" is called "x#2". `zone` is the clock of whoever wrote the file, where a
     time names none.
     """
@@ -77,6 +78,7 @@ class Layout(StrictModel):
     dates: tuple[str, ...] = ()
     zone: str = "+00:00"
     submitted_at: SubmittedAt = SubmittedAt()
+    constants: Mapping[str, str] = Field(default_factory=dict)
     columns: Mapping[str, ColumnEntry]
 
     @field_validator("delimiter")

@@ -78,20 +78,21 @@ def score(scenario: Scenario, rows: Sequence[Row]) -> Score:
     tokens = scenario.tokens()
     places = _places(rows)
     own = {token: _own(token, places) for token in tokens}
-    home = _home(tokens, own)
-    owners = _owners(tokens, own)
-    astray = _astray_rows(tokens, own)
+    home = _home(tokens, own, places)
+    itself = {token: _but(own[token], home[token.computed[0]]) for token in tokens}
+    owners = _owners(tokens, itself)
+    astray = _astray_rows(tokens, itself)
     at_home = _submissions(tokens)
     leaked = [
         token
         for token in tokens
         if any(place.submission not in at_home[token.word] for place in places.get(token.word, []))
-        or _mixes(token, own[token], owners, astray)
+        or _mixes(token, itself[token], owners, astray)
     ]
-    doubled = [token for token in tokens if _times(own[token]) > 1]
+    doubled = [token for token in tokens if _times(itself[token]) > 1]
     lost = [token for token in tokens if not own[token]]
-    mappable = [token for token in tokens if token.asked and not token.anchor and not token.apart]
-    joined = [token for token in mappable if _joined(token, own[token], home)]
+    mappable = [token for token in tokens if token.mappable]
+    joined = [token for token in mappable if _joined(token, own[token], home, places)]
     wrong = {
         "lost": lost,
         "leaked": leaked,
@@ -161,13 +162,29 @@ def _own(token: Token, places: Mapping[str, list[Place]]) -> Own:
     ]
 
 
-def _home(tokens: Sequence[Token], own: Mapping[Token, Own]) -> Mapping[str, set[tuple[str, str]]]:
+def _but(own: Own, columns: set[tuple[str, str]]) -> Own:
+    """The places outside the columns that are computed of a token, where it may be told once more."""
+    return [(place, became) for place, became in own if (place.table, place.position) not in columns]
+
+
+def _home(
+    tokens: Sequence[Token], own: Mapping[Token, Own], places: Mapping[str, list[Place]]
+) -> Mapping[str, set[tuple[str, str]]]:
     """The columns of today's questions: where the answers stand that were sent under the newest version."""
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for token in tokens:
         if token.anchor:
             found[token.today].update((p.table, p.position) for p, _ in own[token] if p.table not in (APART, NOTED))
+            found[token.computed[0]].update(*_computed(token, places))
     return found
+
+
+def _computed(token: Token, places: Mapping[str, list[Place]]) -> list[set[tuple[str, str]]]:
+    """For each word that is computed of a token, the columns in which it stands in rows of the submission."""
+    return [
+        {(place.table, place.position) for place in places.get(word, []) if place.submission == token.submission}
+        for word in words(token.computed[1])
+    ]
 
 
 def _owners(tokens: Sequence[Token], own: Mapping[Token, Own]) -> Mapping[tuple[str, str], str]:
@@ -209,8 +226,12 @@ def _times(own: Own) -> int:
     return len({(place.row, place.position) for place, _ in own if place.table != NOTED})
 
 
-def _joined(token: Token, own: Own, home: Mapping[str, set[tuple[str, str]]]) -> bool:
-    return any(became and (place.table, place.position) in home[token.today] for place, became in own)
+def _joined(
+    token: Token, own: Own, home: Mapping[str, set[tuple[str, str]]], places: Mapping[str, list[Place]]
+) -> bool:
+    stands = any(became and (place.table, place.position) in home[token.today] for place, became in own)
+    made = all(found & home[token.computed[0]] for found in _computed(token, places))
+    return made and (stands or not token.asked)
 
 
 def _twins(rows: Iterable[Row]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from tests.drift.words import words
 
 FOLDER = Path(__file__).parents[1] / "golden" / "drift"
 
-KEYS = frozenset({"title", "forms", "crosswalk", "reference", "sent", "means", "becomes", "apart", "filled"})
+KEYS = frozenset({"title", "forms", "crosswalk", "reference", "sent", "means", "becomes", "computes", "apart"})
 
 OF_THE_SERVER = re.compile(r"_.*|meta/(instanceID|deprecatedID|rootUuid|instanceName)|formhub/uuid")
 """Keys of a document that are no answers; no question of a scenario is called so."""
@@ -33,6 +33,7 @@ class Token:
 
     `target` is the word it stands as under today's question. `today` names the column ("families", "block.name");
     `asked` is false where the newest version asks it no more; an `anchor` was sent under the newest version itself.
+    `computed` are a column and the text that is computed there of this answer.
     """
 
     word: str
@@ -44,6 +45,12 @@ class Token:
     asked: bool
     anchor: bool
     apart: bool
+    computed: tuple[str, str] = ("", "")
+
+    @property
+    def mappable(self) -> bool:
+        """Whether it is an older answer that today's form asks for, or a column of today is computed of."""
+        return not self.anchor and not self.apart and (self.asked or bool(self.computed[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,9 @@ class Scenario:
     """A form that changed. `forms` by version, the oldest first, with the Markdown they are written in.
 
     `means` says of version and path which column of today is meant, where the name does not say it. `becomes` maps a
-    word to the one that a declared mapping makes of it. `apart` are words that can only be set apart, with a reason;
-    `filled` are words that a mapping puts in though nobody said them.
+    word to the one that a declared mapping makes of it. `computes` maps a column to words of older answers, and each to
+    the text that a declared mapping computes there beside the answer itself. `apart` are words that can only be set
+    apart, with a reason.
     """
 
     name: str
@@ -63,8 +71,8 @@ class Scenario:
     reference: Mapping[str, str] = field(default_factory=dict)
     means: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     becomes: Mapping[str, str] = field(default_factory=dict)
+    computes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
-    filled: frozenset[str] = frozenset()
 
     @property
     def tool(self) -> str:
@@ -92,6 +100,7 @@ class Scenario:
     def _tokens(self, number: int, document: Document, asked: Mapping[str, Mapping[str, str]]) -> Iterator[Token]:
         version, newest = document.get("__version__", ""), asked[self.newest]
         meant = {**asked.get(version, newest), **self.means.get(version, {})}
+        computed = {word: (to, text) for to, made in self.computes.items() for word, text in made.items()}
         of_today = {path: self.means.get(self.newest, {}).get(path, column) for path, column in newest.items()}
         for path, index, text in _leaves(document, ""):
             today = meant.get(path) or path.rpartition("/")[2]
@@ -106,6 +115,7 @@ class Scenario:
                     asked=today in of_today.values(),
                     anchor=version == self.newest and path in newest,
                     apart=word in self.apart,
+                    computed=computed.get(word, ("", "")),
                 )
 
 
@@ -129,7 +139,7 @@ def read_scenario(path: Path) -> Scenario:
         means=given.get("means", {}),
         becomes={words(old)[0]: words(new)[0] for old, new in given.get("becomes", {}).items()},
         apart=frozenset(word for text in given.get("apart", []) for word in words(text)),
-        filled=frozenset(word for text in given.get("filled", []) for word in words(text)),
+        computes=given.get("computes", {}),
     )
     _refuse_what_is_not_unique(scenario)
     return scenario
