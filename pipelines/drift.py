@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.forms.change import CLASSES, RULES, Change
-from pipelines.forms.diff import diff
+from pipelines.forms.diff import change_of_meaning, diff
 from pipelines.forms.propose import proposals
 from pipelines.forms.read import read_form
+from pipelines.harmonize.compile import plan_of
 from pipelines.project import Project, Tool
 from pipelines.project.crosswalk import read_crosswalk
 from pipelines.store.duck import Connection, columns_of, connect, quote, read_rows, table_exists
@@ -31,9 +32,22 @@ def differences(project: Project, tool: Tool, old: str, new: str) -> list[Change
 
 
 def unsettled(project: Project, tool: Tool) -> Iterator[tuple[str, Change]]:
-    """(older version, change) between consecutive versions of a tool, where a line of the crosswalk is due."""
+    """(older version, change) between consecutive versions of a tool, where a line of the crosswalk is due.
+
+    Whether a code means something else is judged as the tables do: by the newest version that offers it, whichever
+    versions lie between.
+    """
     for old, new in zip(tool.versions, tool.versions[1:], strict=False):
-        yield from ((old, change) for change in differences(project, tool, old, new) if change.needs_a_line)
+        found = (change for change in differences(project, tool, old, new) if change.needs_a_line)
+        yield from ((old, change) for change in found if change.rule != "D403")
+    counts: dict[str, dict[str, int]] = {}
+    for one in plan_of(tool, []).apart:
+        if one.version not in counts:
+            counts[one.version] = answered(project, tool.name, one.version)
+        yield (
+            one.version,
+            change_of_meaning(one.path, one.code, one.languages, counts[one.version].get(one.path), one.line),
+        )
 
 
 def proposed(tool: Tool) -> str:

@@ -6,7 +6,8 @@ Never applied by itself: names that merely look alike are no proof. What speaks 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.forms.diff import column_of, twin_of
+from pipelines.forms.codes import codes_of, twin_of
+from pipelines.forms.diff import column_of
 from pipelines.forms.form import Form, Question
 from pipelines.forms.match import candidates, matches
 from pipelines.project.crosswalk import VersionEntry
@@ -57,10 +58,10 @@ def proposals(old: Form, new: Form, entries: Sequence[VersionEntry] = ()) -> lis
 
 def _recode(question: Question, target: Question, old: Form, new: Form) -> Iterator[tuple[str, str]]:
     """The codes whose labels stand under another code today."""
-    offered = {choice.name: choice for choice in new.choices.get(target.list_name, ())}
-    for choice in old.choices.get(question.list_name, ()):
-        if choice.name not in offered and offered and (twin := twin_of(choice, offered)):
-            yield choice.name, twin
+    offered = codes_of(new, target)
+    for code, choices in codes_of(old, question).items():
+        if code not in offered and offered and (twin := twin_of(choices, offered)):
+            yield code, twin
 
 
 def _text(word: str) -> str:

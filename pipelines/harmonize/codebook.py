@@ -7,6 +7,7 @@ restricted. How a codebook looks to a reader is products/.
 from collections.abc import Iterator, Mapping
 
 from pipelines.forms.form import LEVELS, Form, Group, Labels, Question, Repeat
+from pipelines.harmonize.codebook_apart import apart_choices, apart_labels, kept_apart
 from pipelines.harmonize.codebook_computed import computed_labels, computed_mappings, computed_questions
 from pipelines.harmonize.compile import plan_of
 from pipelines.harmonize.decode import own_columns
@@ -73,8 +74,11 @@ def write_codebook(con: Connection, plan: Plan, tool: Tool) -> None:
     insert_texts(con, "codebook.version", [_version(*each, number) for number, each in enumerate(asked.items(), 1)])
     questions = [row for each in asked.items() for row in _questions(plan, *each)]
     insert_texts(con, "codebook.question", [*questions, *computed_questions(plan)])
-    insert_texts(con, "codebook.choice", [row for each in asked.items() for row in _choices(*each)])
+    of_shapes = [(plan.shapes[version], version, form) for version, form in asked.items()]
+    choices = [row for each in asked.items() for row in _choices(*each)]
+    insert_texts(con, "codebook.choice", [*choices, *(row for each in of_shapes for row in apart_choices(*each))])
     labels = [row for each in asked.items() for row in _labels(*each)]
+    labels += [row for each in of_shapes for row in apart_labels(*each)]
     insert_texts(con, "codebook.label", [*labels, *computed_labels(plan)])
     mappings = [*_mappings(plan, crosswalk), *_layout_mappings(plan, crosswalk), *computed_mappings(plan, crosswalk)]
     insert_texts(con, "codebook.mapping", mappings)
@@ -146,7 +150,10 @@ def _mappings(plan: Plan, crosswalk: Crosswalk) -> Iterator[list[str]]:
             entry = entries.get(question.path)
             place = _place(plan, shape, question.path)
             how = _by_entry(entry) if entry else _by_itself(plan, shape, question)
-            yield [plan.tool, "version", version, question.path, *place, how, *_said(entry)]
+            recode, why = _said(entry)
+            apart = _in_words(kept_apart(shape, question.path))
+            recode = "; ".join(filter(None, [recode, apart]))
+            yield [plan.tool, "version", version, question.path, *place, how, recode, why]
 
 
 def _layout_mappings(plan: Plan, crosswalk: Crosswalk) -> Iterator[list[str]]:

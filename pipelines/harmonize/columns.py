@@ -72,7 +72,7 @@ class Registry:
             entry = rules.entries.get(question.path)
             if entry and entry.split:
                 continue
-            if entry and entry.to:
+            if entry and entry.to and not self._is_its_own(entry.to, suffix, question):
                 found[question.path] = self._named(entry.to, form.version, question.path)
             else:
                 by_itself = alone and (suffix, question.path) not in self._qualified
@@ -167,6 +167,12 @@ class Registry:
             )
             raise ConfigError(message)
         return suffix, self._tables[suffix][name.casefold()].name
+
+    def _is_its_own(self, to: str, suffix: str, question: Question) -> bool:
+        """Whether an entry of the newest version names the question itself, to say more of it than where it goes."""
+        return to.casefold() == f"{suffix}.{question.name}".removeprefix(".").casefold() and not self.has(
+            suffix, question.name
+        )
 
     def _apart(self, computed: Computed) -> Iterator[tuple[str, _Apart]]:
         """How the questions are placed that `computed` reads."""

@@ -12,6 +12,7 @@ from pipelines.forms.read import read_form
 from pipelines.harmonize.columns import NO_RULES, Places, Registry
 from pipelines.harmonize.computed import derived_of
 from pipelines.harmonize.entries import check_computed, make_columns
+from pipelines.harmonize.meanings import Meanings
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.harmonize.rules import check_mappings
 from pipelines.harmonize.served import Archived, Key, served_forms
@@ -33,20 +34,24 @@ def plan_of(tool: Tool, archived: Sequence[Archived]) -> Plan:
     served_places = [registry.add(form, rules.get(form.version, NO_RULES)) for form in served.forms.values()]
     tables = registry.tables()
     check_mappings(tool, crosswalk, forms, tables)
+    meanings = Meanings()
     shapes: dict[str, Shape] = {}
     for form, found in zip(forms, places, strict=True):
-        shapes[form.version] = _shape(form, found, tables, rules[form.version])
+        shapes[form.version] = _shape(form, found, tables, rules[form.version], meanings)
     check_computed(tool, crosswalk, shapes, tables)
     shape_of: dict[tuple[str, str, str], str] = {}
     for (key, form), found in zip(served.forms.items(), served_places, strict=True):
-        shape = _shape(form, found, tables, rules.get(form.version, NO_RULES))
+        shape = _shape(form, found, tables, rules.get(form.version, NO_RULES), meanings, served_as=key[2])
         shape_of[key] = _add(shapes, shape, key, crosswalk.layouts)
     for name, layout in crosswalk.layouts.items():
         shapes[name] = _layout_shape(tool, name, layout, tables)
-    return Plan(tool.name, tables, shapes, shape_of, forms[0].version, tuple(forms), served.unread)
+    apart = tuple(dict.fromkeys(meanings.apart))
+    return Plan(tool.name, tables, shapes, shape_of, forms[0].version, tuple(forms), served.unread, apart)
 
 
-def _shape(form: Form, places: Places, tables: Mapping[str, Table], rules: Rules) -> Shape:
+def _shape(
+    form: Form, places: Places, tables: Mapping[str, Table], rules: Rules, meanings: Meanings, served_as: str = ""
+) -> Shape:
     landings: dict[str, Landing] = {}
     for question in form.questions:
         if question.path not in places.questions:
@@ -66,6 +71,7 @@ def _shape(form: Form, places: Places, tables: Mapping[str, Table], rules: Rules
             careful=suffix != places.repeats.get(repeat, ""),
             factor=entry.factor if entry else None,
         )
+    landings = meanings.keep_apart(form, landings, rules, served_as)
     splits = {path: entry.split for path, entry in rules.entries.items() if entry.split}
     derived = tuple(filter(None, (derived_of(computed, landings, tables) for computed in rules.computed)))
     return Shape(form.version, form, landings, splits, places.repeats, derived=derived)

@@ -128,11 +128,30 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """A code of a version that means something else than in `since`, whose answers stand in the column as `kept_as`.
+
+    `languages` are those in which it does, `line` is the line of the crosswalk that would say what it is.
+    """
+
+    version: str
+    path: str
+    suffix: str
+    column: str
+    code: str
+    kept_as: str
+    since: str
+    languages: tuple[str, ...]
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All of a tool: its tables (the tool's own first), its shapes by name, and which arrivals have which shape.
 
     `shape_of` maps (source, asset, form version as sent) to a shape's name; `otherwise` is the shape of all others.
     `unread` says of (source, asset, version) why a server's form could not be read; its rows are as all others.
+    `apart` are the codes that mean something else now.
     """
 
     tool: str
@@ -142,6 +161,7 @@ class Plan:
     otherwise: str
     versions: tuple[Form, ...]
     unread: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    apart: tuple[Apart, ...] = ()
 
     def landing_anywhere(self, path: str) -> Landing | None:
         """Where `path` lands by any version that knows it, the newest first."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.errors import CccmError, SchemaError
+from pipelines.forms.codes import say_the_same
 from pipelines.forms.form import Form
 from pipelines.forms.read import form_of_kobo
 from pipelines.forms.xform import form_of_xform, version_of_xform
@@ -52,13 +53,17 @@ def _version_of(form: Form, named: str, known: Sequence[Form]) -> str:
     """Which of the versions `known` a server's form is; its own where it is none.
 
     Two versions may ask the same and mean something else by it, so the name that its author gave it comes first, then
-    the words, then what is asked; a name alone is believed last, for many forget to change it.
+    the words, then what its codes mean, then what is asked; a name alone is believed last, for many forget to change
+    it.
     """
     asking_the_same = [other for other in known if _asked(other) == _asked(form)]
-    saying_the_same = [other for other in asking_the_same if _said(other) == _said(form)]
     called_so = [other for other in known if other.version == named]
-    likely = [*(other for other in called_so if other in asking_the_same), *saying_the_same, *asking_the_same]
-    return next((other.version for other in (*likely, *called_so)), form.version)
+    likely = [
+        *(other for other in asking_the_same if other.version == named),
+        *(other for other in asking_the_same if _said(other) == _said(form)),
+        *(other for other in asking_the_same if say_the_same(form, other)),
+    ]
+    return next((other.version for other in (*likely, *asking_the_same, *called_so)), form.version)
 
 
 def _asked(form: Form) -> set[tuple[str, str, tuple[str, ...]]]:
