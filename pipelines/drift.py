@@ -7,9 +7,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.forms.change import CLASSES, RULES, Change
-from pipelines.forms.diff import diff
+from pipelines.forms.diff import change_of_meaning, diff
 from pipelines.forms.propose import proposals
 from pipelines.forms.read import read_form
+from pipelines.harmonize.advice import write_one_of
+from pipelines.harmonize.compile import plan_of
 from pipelines.project import Project, Tool
 from pipelines.project.crosswalk import read_crosswalk
 from pipelines.store.duck import Connection, columns_of, connect, quote, read_rows, table_exists
@@ -25,23 +27,46 @@ WHERE tool = ? AND version = ? AND column_name <> '' ORDER BY position
 def differences(project: Project, tool: Tool, old: str, new: str) -> list[Change]:
     """What changed from version `old` of a tool to version `new`; SchemaError where one of them cannot be read."""
     before, after = (read_form(tool.form_file(version), tool.name, version) for version in (old, new))
-    entries = read_crosswalk(tool.crosswalk_file).versions.get(old, ())
-    return diff(before, after, entries, answered(project, tool.name, old).get)
+    rules = read_crosswalk(tool.crosswalk_file).rules(old)
+    said = answered(project, tool.name, old).get
+    return diff(before, after, tuple(rules.entries.values()), said, computed=rules.computed)
 
 
 def unsettled(project: Project, tool: Tool) -> Iterator[tuple[str, Change]]:
-    """(older version, change) between consecutive versions of a tool, where a line of the crosswalk is due."""
+    """(older version, change) between consecutive versions of a tool, where a line of the crosswalk is due.
+
+    Whether a code means something else is judged as the tables do: by the newest version that offers it, whichever
+    versions lie between.
+    """
     for old, new in zip(tool.versions, tool.versions[1:], strict=False):
-        yield from ((old, change) for change in differences(project, tool, old, new) if change.needs_a_line)
+        found = (change for change in differences(project, tool, old, new) if change.needs_a_line)
+        yield from ((old, change) for change in found if change.rule != "D403")
+    counts: dict[str, dict[str, int]] = {}
+    for one in plan_of(tool, []).apart:
+        if one.version not in counts:
+            counts[one.version] = answered(project, tool.name, one.version)
+        yield (
+            one.version,
+            change_of_meaning(one.path, one.code, one.languages, counts[one.version].get(one.path), one.line),
+        )
+
+
+def unknown_sources(project: Project, tool: Tool) -> Iterator[str]:
+    """A sentence for each source that the crosswalk of a tool speaks of and sources.yml does not name."""
+    known = [source.name for source in project.sources()]
+    for source in read_crosswalk(tool.crosswalk_file).sources:
+        if source not in known:
+            yield f"{tool.crosswalk_file}: sources.yml names no source '{source}'; {write_one_of(known, source)}"
 
 
 def proposed(tool: Tool) -> str:
     """Lines for the crosswalk of a tool, by version, as YAML to look through and paste; empty where there are none."""
-    said = read_crosswalk(tool.crosswalk_file).versions
+    crosswalk = read_crosswalk(tool.crosswalk_file)
     parts: list[str] = []
     for old, new in zip(tool.versions, tool.versions[1:], strict=False):
         before, after = (read_form(tool.form_file(version), tool.name, version) for version in (old, new))
-        found = proposals(before, after, said.get(old, ()))
+        rules = crosswalk.rules(old)
+        found = proposals(before, after, tuple(rules.entries.values()), rules.computed)
         if found:
             parts.append(f"  {json.dumps(old)}:\n" + "".join(proposal.written() for proposal in found))
     return "versions:\n" + "".join(parts) if parts else ""

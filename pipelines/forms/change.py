@@ -30,6 +30,7 @@ RULES: Mapping[str, str] = {
     "D306": "it is calculated otherwise",
     "D307": "a text becomes rows of a repeat",
     "D308": "a question is left out on purpose",
+    "D309": "a column is computed from a question",
     "D401": "a type cannot hold what was answered before",
     "D402": "a question stands at another depth of repeats",
     "D403": "a code means something else",

@@ -6,10 +6,11 @@ What a change is, is change.py; which question became which is match.py; whether
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipelines.forms.change import CLASSES, Change
-from pipelines.forms.form import Choice, Form, Labels, Question, Repeat
+from pipelines.forms.codes import codes_of, line_about, meant_otherwise, twin_of
+from pipelines.forms.form import Form, Labels, Question, Repeat
 from pipelines.forms.match import Matches, candidates, matches
 from pipelines.forms.meaning import same_meaning
-from pipelines.project.crosswalk import VersionEntry
+from pipelines.project.crosswalk import Computed, VersionEntry
 
 Answered = Callable[[str], int | None]
 """How many submissions answered the question at a path of the old form; None where nobody can know."""
@@ -37,19 +38,26 @@ TO_SHOW = 6
 
 
 def diff(
-    old: Form, new: Form, entries: Sequence[VersionEntry] = (), answered: Answered = lambda _path: None
+    old: Form,
+    new: Form,
+    entries: Sequence[VersionEntry] = (),
+    answered: Answered = lambda _path: None,
+    *,
+    computed: Sequence[Computed] = (),
 ) -> list[Change]:
     """Every change from `old` to `new`, worst class first, then by rule and place.
 
-    `entries` are the lines of the crosswalk about the old version.
+    `entries` are the lines of the crosswalk about questions of the old version, `computed` those about columns that are
+    made of them.
     """
-    paired = matches(old, new, entries)
+    paired = matches(old, new, entries, computed)
+    read = {path: line for line in computed for path in line.members}
     found = [
         *_languages(old, new),
         *_order(paired),
         *_repeats(old, new),
         *_added(paired),
-        *_removed(old, new, paired, {entry.from_: entry for entry in entries}, answered),
+        *_removed(old, new, paired, {**read, **{entry.from_: entry for entry in entries}}, answered),
         *(
             change
             for before, after, _ in paired.pairs
@@ -100,11 +108,15 @@ def _added(paired: Matches) -> Iterator[Change]:
 
 
 def _removed(
-    old: Form, new: Form, paired: Matches, said: Mapping[str, VersionEntry], answered: Answered
+    old: Form, new: Form, paired: Matches, said: Mapping[str, VersionEntry | Computed], answered: Answered
 ) -> Iterator[Change]:
     for question in paired.removed:
         path, entry = question.path, said.get(question.path)
-        if entry and entry.split:
+        if isinstance(entry, Computed):
+            sentence = f"'{question.name}' is read by the {entry.way} '{entry.to}'"
+            effect = _rows(answered(path), "kept in a column of its own, and in the computed one")
+            yield Change(rule="D309", path=path, sentence=sentence, effect=effect, settled=True)
+        elif entry and entry.split:
             sentence = f"'{question.name}' becomes rows of '{entry.split.into}'"
             yield Change(rule="D307", path=path, sentence=sentence, effect=_rows(answered(path), "split"), settled=True)
         elif entry and entry.unmapped:
@@ -151,14 +163,14 @@ def _pair(
         sentence = f"'{old.name}' was answered {_depth(old)}, and is now {_depth(new)}"
         effect = _rows(rows, "in a table of their own, apart from the new ones")
         yield Change(rule="D402", path=old.path, sentence=sentence, effect=effect, entry=line, settled=settled)
-    yield from _type(old, new, rows, line, settled)
+    yield from _type(old, new, rows, line, settled=settled, cast=bool(entry and entry.cast))
     yield from _words(old, new, settled)
     yield from _logic(old, new)
     if new.list_name in new_form.choices and old.list_name in old_form.choices:
         yield from _codes(old, new, old_form, new_form, entry, rows)
 
 
-def _type(old: Question, new: Question, rows: int | None, line: str, settled: bool) -> Iterator[Change]:
+def _type(old: Question, new: Question, rows: int | None, line: str, *, settled: bool, cast: bool) -> Iterator[Change]:
     if old.type == new.type:
         return
     sentence = f"'{old.name}' was {old.type}, and is {new.type}"
@@ -167,7 +179,8 @@ def _type(old: Question, new: Question, rows: int | None, line: str, settled: bo
         yield Change(rule="D304", path=old.path, sentence=sentence, effect=effect, settled=settled)
     else:
         effect = _rows(rows, f"in a column of their own, or in quarantine where no {new.type} can be read in them")
-        yield Change(rule="D401", path=old.path, sentence=sentence, effect=effect, entry=line, settled=settled)
+        entry = line.replace("}", f", cast: {new.type}}}")
+        yield Change(rule="D401", path=old.path, sentence=sentence, effect=effect, entry=entry, settled=cast)
 
 
 def _words(old: Question, new: Question, settled: bool) -> Iterator[Change]:
@@ -204,7 +217,7 @@ def _logic(old: Question, new: Question) -> Iterator[Change]:
 def _codes(
     old: Question, new: Question, old_form: Form, new_form: Form, entry: VersionEntry | None, rows: int | None
 ) -> Iterator[Change]:
-    before, after = ({c.name: c for c in form.choices[q.list_name]} for form, q in ((old_form, old), (new_form, new)))
+    before, after = codes_of(old_form, old), codes_of(new_form, new)
     recode = entry.recode if entry else {}
     told = {code: to for code, to in recode.items() if code in before and code != to}
     if told:
@@ -212,41 +225,30 @@ def _codes(
         yield Change(
             rule="D303", path=old.path, sentence=sentence, effect=_rows(rows, "under the new names"), settled=True
         )
-    for code in (code for code in before if code in after and code not in recode):
-        if languages := _meant_otherwise(before[code], after[code]):
-            sentence = f"the code '{code}' of '{old.name}' means something else in {', '.join(languages)}"
-            effect = _rows(rows, f"where they chose it, kept apart from the new '{code}' until a line says what it is")
-            yield _about_code("D403", old, new, code, twin_of(before[code], after) or code, sentence, effect)
-    gone = [code for code in before if code not in after and code not in recode]
+    said = {*recode, *(entry.same if entry else ())}
+    lost = {code: meant_otherwise(before[code], after[code]) for code in before if code in after and code not in said}
+    gone = [code for code in before if code not in after and code not in said]
+    open_ = [*(code for code, languages in lost.items() if languages), *gone]
+    line = line_about(old.path, column_of(new), {code: twin_of(before[code], after) or code for code in open_}, entry)
+    for code, languages in lost.items():
+        if languages:
+            yield change_of_meaning(old.path, code, languages, rows, line)
     for code in gone:
         sentence = f"the choice '{code}' of '{old.name}' is no longer offered"
         effect = _rows(rows, "where they chose it, under a code that today's list does not have")
-        yield _about_code(
-            "D108" if rows == 0 else "D405", old, new, code, twin_of(before[code], after) or code, sentence, effect
-        )
+        rule = "D108" if rows == 0 else "D405"
+        yield Change(rule=rule, path=old.path, sentence=sentence, effect=effect, entry=line)
     came = [code for code in after if code not in before and code not in recode.values()]
     if came:
         yield Change(rule="D202", path=old.path, sentence=f"'{new.name}' offers {_few(came)} too")
 
 
-def _about_code(rule: str, old: Question, new: Question, code: str, to: str, sentence: str, effect: str) -> Change:
-    entry = f'- {{from: {old.path}, to: {column_of(new)}, recode: {{"{code}": "{to}"}}}}'
-    return Change(rule=rule, path=old.path, sentence=sentence, effect=effect, entry=entry)
-
-
-def twin_of(choice: Choice, after: Mapping[str, Choice]) -> str:
-    """The one code of today whose label says what this one's said."""
-    same = [
-        code
-        for code, other in after.items()
-        if (both := choice.labels.keys() & other.labels.keys())
-        and all(same_meaning(choice.labels[language], other.labels[language]) for language in both)
-    ]
-    return same[0] if len(same) == 1 else ""
-
-
-def _meant_otherwise(old: Choice, new: Choice) -> list[str]:
-    return [code for code in _changed(old.labels, new.labels) if not same_meaning(old.labels[code], new.labels[code])]
+def change_of_meaning(path: str, code: str, languages: Sequence[str], rows: int | None, line: str) -> Change:
+    """That a code of the question at `path` means something else in these languages, and the line that settles it."""
+    name = path.rpartition("/")[2]
+    sentence = f"the code '{code}' of '{name}' means something else in {', '.join(languages)}"
+    effect = _rows(rows, f"where they chose it, kept apart from the new '{code}' until a line says what it is")
+    return Change(rule="D403", path=path, sentence=sentence, effect=effect, entry=line)
 
 
 def _changed(old: Labels, new: Labels) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipelines.forms.form import Form, Question
 from pipelines.forms.meaning import likeness, words_of
-from pipelines.project.crosswalk import VersionEntry
+from pipelines.project.crosswalk import Computed, VersionEntry
 
 LIKE = 0.5
 MOST_CANDIDATES = 3
@@ -32,17 +32,22 @@ class Matches:
     added: tuple[Question, ...]
 
 
-def matches(old: Form, new: Form, entries: Sequence[VersionEntry] = ()) -> Matches:
-    """How the questions of two forms pair; `entries` are the crosswalk's lines about the old one."""
+def matches(old: Form, new: Form, entries: Sequence[VersionEntry] = (), computed: Sequence[Computed] = ()) -> Matches:
+    """How the questions of two forms pair; `entries` are the crosswalk's lines about the old one, and `computed` those
+    about columns that are made of several.
+    """
     found: dict[str, tuple[Question, str]] = {}
-    said = {entry.from_: entry for entry in entries}
+    said: dict[str, VersionEntry | None] = {entry.from_: entry for entry in entries}
+    for line in computed:  # a question is not the one that it is computed into
+        name = line.to.rpartition(".")[2].casefold()
+        said |= {path: None for path in line.members if path.rpartition("/")[2].casefold() == name and path not in said}
     by_path = {question.path: question for question in new.questions}
     for question in old.questions:
         entry = said.get(question.path)
         target = _named(new, entry.to) if entry and entry.to else None
         if target:
             found[question.path] = target, "crosswalk"
-        elif not entry and question.path in by_path:
+        elif question.path not in said and question.path in by_path:
             found[question.path] = by_path[question.path], "path"
     free = [question for question in old.questions if question.path not in found and question.path not in said]
     open_ = [question for question in new.questions if question.path not in {to.path for to, _ in found.values()}]

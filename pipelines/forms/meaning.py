@@ -96,7 +96,7 @@ def _plain(word: str) -> str:
     if len(word) > 4:
         word = re.sub(r"^(?:وال|بال|ال)(?=\w{3})", "", word)
     word = re.sub(r"(?<=\w\w)ies$", "y", word)
-    word = re.sub(r"(?<=[sxh])es$|(?<=\w\w[^s\W])s$", "", word)
+    word = re.sub(r"(?:(?<=ss)|(?<=sh)|(?<=ch)|(?<=x))es$|(?<=\w\w[^s\W])s$", "", word)
     while ending := next((end for end in ENDINGS if word.endswith(end) and len(word) - len(end) >= 3), ""):
         word = word.removesuffix(ending)
     return word

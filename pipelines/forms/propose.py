@@ -6,10 +6,11 @@ Never applied by itself: names that merely look alike are no proof. What speaks 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.forms.diff import column_of, twin_of
+from pipelines.forms.codes import codes_of, twin_of
+from pipelines.forms.diff import column_of
 from pipelines.forms.form import Form, Question
 from pipelines.forms.match import candidates, matches
-from pipelines.project.crosswalk import VersionEntry
+from pipelines.project.crosswalk import Computed, VersionEntry
 
 LIKELY = 0.6
 
@@ -34,12 +35,16 @@ class Proposal:
         )
 
 
-def proposals(old: Form, new: Form, entries: Sequence[VersionEntry] = ()) -> list[Proposal]:
-    """A line for each old question that nothing joins and that a new one is like; likeliest pairs are taken first.
+def proposals(
+    old: Form, new: Form, entries: Sequence[VersionEntry] = (), computed: Sequence[Computed] = ()
+) -> list[Proposal]:
+    """A line for each old question that nothing joins or reads and that a new one is like; likeliest pairs are taken
+    first.
 
     No new question is proposed twice: two old ones that became one are a decision, not a guess.
     """
-    paired, said = matches(old, new, entries), {entry.from_ for entry in entries}
+    paired = matches(old, new, entries, computed)
+    said = {entry.from_ for entry in entries} | {path for line in computed for path in line.members}
     lost = [question for question in paired.removed if question.path not in said]
     found = [(candidate, question) for question in lost for candidate in candidates(question, old, new, paired.added)]
     taken: set[str] = set()
@@ -57,10 +62,10 @@ def proposals(old: Form, new: Form, entries: Sequence[VersionEntry] = ()) -> lis
 
 def _recode(question: Question, target: Question, old: Form, new: Form) -> Iterator[tuple[str, str]]:
     """The codes whose labels stand under another code today."""
-    offered = {choice.name: choice for choice in new.choices.get(target.list_name, ())}
-    for choice in old.choices.get(question.list_name, ()):
-        if choice.name not in offered and offered and (twin := twin_of(choice, offered)):
-            yield choice.name, twin
+    offered = codes_of(new, target)
+    for code, choices in codes_of(old, question).items():
+        if code not in offered and offered and (twin := twin_of(choices, offered)):
+            yield code, twin
 
 
 def _text(word: str) -> str:

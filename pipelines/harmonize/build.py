@@ -11,6 +11,7 @@ from pipelines.archive.reading import Attached, attached
 from pipelines.harmonize.codebook import write_codebook
 from pipelines.harmonize.compile import plan_of
 from pipelines.harmonize.decode import create, land, set_period
+from pipelines.harmonize.derive import derive
 from pipelines.harmonize.exceptions import land_exceptions
 from pipelines.harmonize.knowledge import check_names, knowledge_of
 from pipelines.harmonize.ledger import (
@@ -22,6 +23,7 @@ from pipelines.harmonize.ledger import (
     mark_exceptional,
     write_balance,
 )
+from pipelines.harmonize.meanings import write_apart
 from pipelines.harmonize.missing import write_missing
 from pipelines.harmonize.odk import plain_documents
 from pipelines.harmonize.plan import Plan
@@ -110,15 +112,18 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
     used = [plan.shapes[name] for name in _shapes_in_use(con)]
     for start in range(0, len(used), SHAPES_AT_ONCE):
         land(con, plan, used[start : start + SHAPES_AT_ONCE], documents)
+    derive(con, plan)
     exceptions = unbalanced = find_unbalanced(con, plan)
     if unbalanced:
         land_exceptions(con, plan, archive, knowledge_of(con, plan))
+        derive(con, plan)
         mark_exceptional(con, plan)
         unbalanced = find_unbalanced(con, plan)
     set_period(con, plan, tool.period, project.rounds(tool.name))
     lines = write_balance(con, plan)
     write_codebook(con, plan, tool)
     write_missing(con, plan)
+    write_apart(con, plan)
     write_unmapped(con, plan, archive)
     rows = {table.name: _count(con, table.name) for table in plan.tables.values()}
     return BuildReport(tool.name, rows, lines, exceptions, balanced=not unbalanced, warnings=_warnings(plan))
@@ -136,7 +141,12 @@ def _shapes_in_use(con: Connection) -> list[str]:
 
 
 def _warnings(plan: Plan) -> tuple[str, ...]:
-    return tuple(
+    apart = tuple(
+        f"The code '{one.code}' of '{one.path}' in {one.version} means something else than in {one.since}, in "
+        f"{', '.join(one.languages)}: its answers stand as '{one.kept_as}' until the crosswalk says what it is."
+        for one in plan.apart
+    )
+    return apart + tuple(
         f"{why} Until then, what was sent by it from {source} ({asset}) is read by version {plan.otherwise}."
         for (source, asset, _), why in plan.unread.items()
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pipelines.archive.leaves import Leaf, leaves
 from pipelines.archive.outline import NO_OUTLINE, Outline
 from pipelines.harmonize.convert import Answer, Refused, Writing
+from pipelines.harmonize.derive import computed_names
 from pipelines.harmonize.plan import Landing, Plan, Shape
 from pipelines.harmonize.split import Names, Piece, pieces
 from pipelines.project.crosswalk import SplitRule
@@ -135,6 +136,9 @@ def _give_fate(
     if landing is None:
         fates.held.append(Held(leaf, "unknown_key"))
         return
+    if landing.physical[0] in computed_names(shape, plan.tables[landing.suffix]):
+        fates.held.append(Held(leaf, "clash"))
+        return
     place = _place(leaf, landing, plan, rows)
     if place is None:
         fates.held.append(Held(leaf, "list_where_one"))
@@ -171,7 +175,12 @@ def _put(leaf: Leaf, landing: Landing, index: str, why: str, fates: Fates, plan:
     if converted.text is not None or name not in record:
         record[name] = converted.text
     why = why or converted.why
-    exact = converted.text == leaf.text and landing.kind in EXACT and why not in FORCED and not landing.recode
+    exact = (
+        converted.text == leaf.text
+        and landing.kind in EXACT
+        and why not in FORCED
+        and not (landing.recode or landing.factor)
+    )
     fates.placed.append(Placed(leaf, landing.suffix, landing.physical[0], index, why, exact))
 
 

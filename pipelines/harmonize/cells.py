@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipelines.archive.leaves import RS, US
 from pipelines.harmonize.decode import EACH, text_of
+from pipelines.harmonize.derive import computed_names
 from pipelines.harmonize.kinds import KINDS, Sql
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.store.duck import Connection, literal, quote
@@ -47,14 +48,17 @@ def seal_splits(con: Connection, plan: Plan) -> None:
 
 
 def cells(shape: Shape, table: Table) -> Iterator[Cell]:
-    """Every cell of `table`, as this shape reads it."""
+    """Every cell of `table` that an answer may rest in, as this shape reads it."""
     used: set[str] = set()
+    computed = computed_names(shape, table)
     for landing in _landings(shape, table):
         if landing.physical[0] not in used:
             used.update(landing.physical)
             yield Cell(landing.physical[0], landing.path, text_of(landing))
     for column in table.columns:
-        names = tuple(name for name, _ in column.physical)
+        names = tuple(name for name, _ in column.physical if name not in computed)
+        if not names:
+            continue
         if not used.intersection(names):
             yield Cell(names[0], "", KINDS[column.kind].text_of(tuple(map(quote, names))))
         else:
@@ -108,7 +112,7 @@ LANDED_LEAVES = """
 INSERT INTO landed
 SELECT source, asset, root_id, 0,
        md5_number_lower(concat(root_id, ?, repeat, ?, _index, ?,
-                               string_agg(path || ? || text || ?, '' ORDER BY path, text))), NULL
+                               string_agg(path || ? || text || ?, '' ORDER BY path, text)))
 FROM leaf GROUP BY source, asset, root_id, repeat, _index
 """
 

@@ -7,6 +7,8 @@ restricted. How a codebook looks to a reader is products/.
 from collections.abc import Iterator, Mapping
 
 from pipelines.forms.form import LEVELS, Form, Group, Labels, Question, Repeat
+from pipelines.harmonize.codebook_apart import apart_choices, apart_labels, kept_apart
+from pipelines.harmonize.codebook_computed import computed_labels, computed_mappings, computed_questions
 from pipelines.harmonize.compile import plan_of
 from pipelines.harmonize.decode import own_columns
 from pipelines.harmonize.nonanswer import nonanswer_of
@@ -70,10 +72,16 @@ def write_codebook(con: Connection, plan: Plan, tool: Tool) -> None:
     crosswalk = read_crosswalk(tool.crosswalk_file)
     asked = _asked(plan)
     insert_texts(con, "codebook.version", [_version(*each, number) for number, each in enumerate(asked.items(), 1)])
-    insert_texts(con, "codebook.question", [row for each in asked.items() for row in _questions(plan, *each)])
-    insert_texts(con, "codebook.choice", [row for each in asked.items() for row in _choices(*each)])
-    insert_texts(con, "codebook.label", [row for each in asked.items() for row in _labels(*each)])
-    insert_texts(con, "codebook.mapping", [*_mappings(plan, crosswalk), *_layout_mappings(plan, crosswalk)])
+    questions = [row for each in asked.items() for row in _questions(plan, *each)]
+    insert_texts(con, "codebook.question", [*questions, *computed_questions(plan)])
+    of_shapes = [(plan.shapes[version], version, form) for version, form in asked.items()]
+    choices = [row for each in asked.items() for row in _choices(*each)]
+    insert_texts(con, "codebook.choice", [*choices, *(row for each in of_shapes for row in apart_choices(*each))])
+    labels = [row for each in asked.items() for row in _labels(*each)]
+    labels += [row for each in of_shapes for row in apart_labels(*each)]
+    insert_texts(con, "codebook.label", [*labels, *computed_labels(plan)])
+    mappings = [*_mappings(plan, crosswalk), *_layout_mappings(plan, crosswalk), *computed_mappings(plan, crosswalk)]
+    insert_texts(con, "codebook.mapping", mappings)
     insert_texts(con, "codebook.column_", [row for table in plan.tables.values() for row in _columns(plan, table)])
 
 
@@ -136,13 +144,16 @@ def _retired(plan: Plan, shape: Shape, question: Question) -> bool:
 def _mappings(plan: Plan, crosswalk: Crosswalk) -> Iterator[list[str]]:
     """What joined each question of each version to its column: an entry, its name, or nothing."""
     for version, form in _asked(plan).items():
-        entries = {entry.from_: entry for entry in crosswalk.versions.get(form.version, ())}
+        entries = crosswalk.rules(form.version, plan.shapes[version].source).entries
         shape = plan.shapes[version]
         for question in form.questions:
             entry = entries.get(question.path)
             place = _place(plan, shape, question.path)
             how = _by_entry(entry) if entry else _by_itself(plan, shape, question)
-            yield [plan.tool, "version", version, question.path, *place, how, *_said(entry)]
+            recode, why = _said(entry)
+            apart = _in_words(kept_apart(shape, question.path))
+            recode = "; ".join(filter(None, [recode, apart]))
+            yield [plan.tool, "version", version, question.path, *place, how, recode, why]
 
 
 def _layout_mappings(plan: Plan, crosswalk: Crosswalk) -> Iterator[list[str]]:
@@ -171,7 +182,8 @@ def _said(entry: Entry | None) -> tuple[str, str]:
     """(recode, why) of a crosswalk entry in words."""
     if entry is None:
         return "", ""
-    return _in_words(entry.recode), entry.why or entry.unmapped
+    unit = [f"× {entry.factor:f}"] if entry.factor is not None else []
+    return "; ".join([*unit, *filter(None, [_in_words(entry.recode)])]), entry.why or entry.unmapped
 
 
 def _in_words(recode: Mapping[str, str]) -> str:
@@ -214,22 +226,29 @@ def _columns(plan: Plan, table: Table) -> Iterator[list[str]]:
 def _levels(plan: Plan, table: Table) -> dict[str, str]:
     """The narrowest audience of all questions that land in a column: no version widens what another one closed."""
     levels: dict[str, str] = {}
-    for form in plan.versions:
-        level_of = {question.path: question.level for question in form.questions}
-        for path, column in _landed(plan.shapes[form.version], table):
+    ours = [shape for shape in plan.shapes.values() if any(shape.form is form for form in plan.versions)]
+    for shape in ours:
+        level_of = {question.path: question.level for question in shape.form.questions} if shape.form else {}
+        for path, column in _landed(shape, table):
             level = level_of[path] if level_of[path] in LEVELS else "restricted"
             levels[column] = max(levels.get(column, level), level, key=LEVELS.index)
     return levels
 
 
 def _landed(shape: Shape, table: Table) -> Iterator[tuple[str, str]]:
-    """(path, column) of the questions whose own words may stand in `table`; of a split, where its unknown names go."""
+    """(path, column) of the questions whose own words may stand in `table`; of a split, where its unknown names go; of
+    a computed column, what it is made of.
+    """
     for path, landing in shape.landings.items():
         if landing.suffix == table.suffix:
             yield path, landing.column
     for path, rule in shape.splits.items():
         if rule.into == table.suffix:
             yield path, rule.other or rule.value
+    for each in shape.derived:
+        if each.suffix == table.suffix:
+            names = {each.column, *dict(each.values)}
+            yield from ((path, name) for path in each.members for name in sorted(names))
 
 
 def _spoken(question: Question) -> str:

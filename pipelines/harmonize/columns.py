@@ -5,7 +5,7 @@ off it afterwards (compile.py).
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import ConfigError
@@ -13,13 +13,12 @@ from pipelines.forms.form import Form, Question, Repeat
 from pipelines.harmonize.decode import CHILD, TOP
 from pipelines.harmonize.kinds import KINDS, kind_of
 from pipelines.harmonize.plan import Column, Table
-from pipelines.project.crosswalk import Entry
+from pipelines.project.crosswalk import Computed, Rules
 
 OURS = frozenset(name for name, _ in (*TOP, *CHILD))
 """Names that no question may take from us."""
 
-Entries = Mapping[str, Mapping[str, Entry]]
-"""What the crosswalk says, by version and path."""
+NO_RULES = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,19 @@ class Places:
     questions: Mapping[str, tuple[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Apart:
+    """How a question is placed that a column is computed from: not in that column `(suffix, name)`, of which the answer
+    must stay told apart; and, where the sum of texts is wanted, as a number.
+    """
+
+    column: tuple[str, str] = ("", "")
+    kind: str = ""
+
+
+ANYWHERE = _Apart()
+
+
 class Registry:
     """The columns of a tool while they are being found; each form adds what it asks and nobody asked before.
 
@@ -37,10 +49,10 @@ class Registry:
     name its table, is settled by all of them together before the first is added.
     """
 
-    def __init__(self, tool: str, forms: Sequence[Form], entries: Entries) -> None:
+    def __init__(self, tool: str, forms: Sequence[Form], rules: Mapping[str, Rules]) -> None:
         self._tool = tool
         self._newest = forms[0].version
-        self._entries = entries
+        self._rules = rules
         self._tables: dict[str, dict[str, Column]] = {"": {}}
         self._taken: dict[str, set[str]] = {}
         self._within: dict[str, tuple[str, ...]] = {"": ()}
@@ -51,22 +63,41 @@ class Registry:
         repeats = [self._add_repeats(form) for form in forms]
         self._name(list(reversed(list(zip(forms, repeats, strict=True)))))
 
-    def add(self, form: Form) -> Places:
-        """Where the answers of `form` land."""
+    def add(self, form: Form, rules: Rules = NO_RULES, called: str = "") -> Places:
+        """Where the answers of `form` land by the `rules` of the crosswalk about it; an error names it as `called`."""
         suffixes = self._add_repeats(form)
-        entries = self._entries.get(form.version, {})
+        apart = {path: each for computed in rules.computed for path, each in self._apart(computed)}
         found: dict[str, tuple[str, str]] = {}
         for suffix, question, alone in _asked(form, suffixes):
-            entry = entries.get(question.path)
+            entry = rules.entries.get(question.path)
             if entry and entry.split:
                 continue
-            if entry and entry.to:
-                found[question.path] = self._named(entry.to, form.version, question.path)
+            if entry and entry.to and not self._is_its_own(entry.to, suffix, question):
+                found[question.path] = self._named(entry.to, called or form.version, question.path)
             else:
                 by_itself = alone and (suffix, question.path) not in self._qualified
                 plain = self._plain.get((form.version, question.path), by_itself)
-                found[question.path] = suffix, self._place(suffix, question, form.version, plain=plain)
+                how = apart.get(question.path, ANYWHERE)
+                found[question.path] = suffix, self._place(suffix, question, form.version, how, plain=plain)
         return Places(suffixes, found)
+
+    def has(self, suffix: str, name: str) -> Column | None:
+        """The column of this name, whatever its case; None where there is none."""
+        return self._tables.get(suffix, {}).get(name.casefold())
+
+    def names(self, suffix: str) -> list[str]:
+        """The columns of a table, by name; none where there is no such table."""
+        return [column.name for column in self._tables.get(suffix, {}).values()]
+
+    def make(self, suffix: str, name: str, kind: str, question: Question) -> None:
+        """Add a column that no form asks, whose name is free."""
+        column = Column(name, kind, question, self._newest)
+        self._tables[suffix][name.casefold()] = column
+        self._taken.setdefault(suffix, set(OURS)).update(physical.casefold() for physical, _ in column.physical)
+
+    def free(self, suffix: str, name: str) -> bool:
+        """Whether a column of this name would be the only one."""
+        return name.casefold() not in self._taken.get(suffix, OURS)
 
     def tables(self) -> dict[str, Table]:
         """Every table, by suffix; columns in the order of the newest form, then the older ones'."""
@@ -113,7 +144,7 @@ class Registry:
             asked = [
                 (suffix, question, alone)
                 for suffix, question, alone in _asked(form, suffixes)
-                if question.path not in self._entries.get(form.version, {})
+                if question.path not in self._rules.get(form.version, NO_RULES).entries
             ]
             there = {(suffix, question.path) for suffix, question, _ in asked}
             for suffix, question, alone in asked:
@@ -137,19 +168,36 @@ class Registry:
             raise ConfigError(message)
         return suffix, self._tables[suffix][name.casefold()].name
 
-    def _place(self, suffix: str, question: Question, version: str, *, plain: bool) -> str:
+    def _is_its_own(self, to: str, suffix: str, question: Question) -> bool:
+        """Whether an entry of the newest version names the question itself, to say more of it than where it goes."""
+        return to.casefold() == f"{suffix}.{question.name}".removeprefix(".").casefold() and not self.has(
+            suffix, question.name
+        )
+
+    def _apart(self, computed: Computed) -> Iterator[tuple[str, _Apart]]:
+        """How the questions are placed that `computed` reads."""
+        suffix, _, name = computed.to.rpartition(".")
+        target = self.has(suffix, name)
+        whole = "integer" in {computed.new, target.kind if target else ""}
+        number = ("integer" if whole else "decimal") if computed.sum else ""
+        for path in () if computed.interval else computed.members:
+            yield path, _Apart((suffix, name.casefold()), number)
+
+    def _place(self, suffix: str, question: Question, version: str, how: _Apart, *, plain: bool) -> str:
         """The column of `question`: that of its path, or of its name where it has that plain, else one of its own."""
         columns = self._tables[suffix]
+        kind = kind_of(question.type)
+        kind = how.kind if how.kind and kind == "text" else kind
         of_its_path = self._by_path.setdefault((suffix, question.path), [])
         of_its_name = columns.get(question.name.casefold())
         for standing in [*of_its_path, *([of_its_name] if plain and of_its_name else [])]:
-            if _joins(question, standing):
+            if _joins(question, kind, standing) and (suffix, standing.name.casefold()) != how.column:
                 return standing.name
         name = question.name if plain else "__".join(question.path.split("/")[-2:])
         taken = self._taken.setdefault(suffix, set(OURS))
         column = Column(
-            name=_free(name, kind_of(question.type), taken),
-            kind=kind_of(question.type),
+            name=_free(name, kind, taken),
+            kind=kind,
             question=question,
             version=version,
             retired=version != self._newest,
@@ -171,13 +219,12 @@ def _whole(path: str) -> str:
     return path.replace("/", "__")
 
 
-def _joins(question: Question, standing: Column) -> bool:
-    """Whether an older `question` can be the one of `standing`: what it was answered must have a place there.
+def _joins(question: Question, kind: str, standing: Column) -> bool:
+    """Whether an older `question` of a `kind` can be that of `standing`: what it was answered must have a place there.
 
     One answer can be a list of one; a list of codes, a date or a number is no code of today's list, but may be read as
     a text.
     """
-    kind = kind_of(question.type)
     if kind == standing.kind or {kind, standing.kind} == {"integer", "decimal"}:
         return True
     if standing.kind == "multiple":

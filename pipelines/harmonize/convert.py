@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from pipelines.project.times import offset, readings
 
@@ -90,16 +90,18 @@ class Writing:
     zone: str = "+00:00"
 
 
-def convert(text: str, kind: str, writing: Writing, recode: Mapping[str, str]) -> Answer:
-    """`text` as a `kind`; the recode comes first, for it speaks of the text as written."""
+def convert(text: str, kind: str, writing: Writing, recode: Mapping[str, str], factor: Decimal | None = None) -> Answer:
+    """`text` as a `kind`; the recode comes first, for it speaks of the text as written. A number is multiplied by
+    `factor`.
+    """
     if writing.from_labels and text.strip() in {"", *writing.missing}:
         return Converted(None, "missing")
     recoded = recode.get(text, recode.get(text.strip(), text)) if kind != "multiple" else text
     match kind:
         case "integer":
-            return _integer(recoded)
+            return _integer(_number(recoded), factor)
         case "decimal" | "double":
-            return _decimal(recoded, exact=kind == "decimal")
+            return _decimal(_number(recoded), factor, exact=kind == "decimal")
         case "date":
             return _date(recoded, writing.dates)
         case "datetime":
@@ -143,8 +145,8 @@ def _number(text: str) -> Decimal | None:
     return Decimal(plain) if re.fullmatch(NUMBER, plain) else None
 
 
-def _integer(text: str) -> Answer:
-    number = _number(text)
+def _integer(number: Decimal | None, factor: Decimal | None) -> Answer:
+    number = _in_unit(number, factor)
     if number is None:
         return Refused(NOT_A_NUMBER)
     if number != number.to_integral_value():
@@ -154,8 +156,16 @@ def _integer(text: str) -> Answer:
     return Converted(str(int(number)), "rewritten")
 
 
-def _decimal(text: str, *, exact: bool) -> Answer:
-    number = _number(text)
+def _in_unit(number: Decimal | None, factor: Decimal | None) -> Decimal | None:
+    """The very product, however many digits it has."""
+    if number is None or factor is None:
+        return number
+    with localcontext(prec=len(number.as_tuple().digits) + len(factor.as_tuple().digits)):
+        return number * factor
+
+
+def _decimal(number: Decimal | None, factor: Decimal | None, *, exact: bool) -> Answer:
+    number = _in_unit(number, factor)
     if number is None:
         return Refused(NOT_A_NUMBER)
     if not exact:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pipelines.harmonize.kinds import KINDS, Sql
 from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.harmonize.record import Record
+from pipelines.harmonize.units import divided, multiplied
 from pipelines.project.tool import Period
 from pipelines.store.duck import Connection, literal, quote
 from pipelines.store.period import period_sql
@@ -59,9 +60,21 @@ def shape_sql(plan: Plan) -> Sql:
         f"WHEN (source, asset, form_version) = ({literal(source)}, {literal(asset)}, {literal(version)}) "
         f"THEN {literal(shape)}"
         for (source, asset, version), shape in plan.shape_of.items()
+        if asset
     )
     named = ", ".join(literal(name) for name in plan.shapes)
+    known = " ".join([known, *_of_sources(plan, named)])
     return f"CASE {known} WHEN form_version IN ({named}) THEN form_version ELSE {literal(plan.otherwise)} END"
+
+
+def _of_sources(plan: Plan, named: Sql) -> Iterator[Sql]:
+    """Branches for the sources that the crosswalk speaks of: each version, then what no version of ours is."""
+    of_source = {(source, version): shape for (source, asset, version), shape in plan.shape_of.items() if not asset}
+    for (source, version), shape in of_source.items():
+        yield f"WHEN (source, form_version) = ({literal(source)}, {literal(version)}) THEN {literal(shape)}"
+    for source in dict.fromkeys(source for source, _ in of_source):
+        shape = of_source[source, plan.otherwise]
+        yield f"WHEN source = {literal(source)} AND coalesce(form_version NOT IN ({named}), true) THEN {literal(shape)}"
 
 
 def land(con: Connection, plan: Plan, shapes: Sequence[Shape], documents: Sql) -> None:
@@ -108,6 +121,9 @@ def set_period(con: Connection, plan: Plan, period: Period, rounds: Mapping[tupl
 def landed_as(landing: Landing, text: Sql) -> Iterator[tuple[str, Sql]]:
     """(physical column, SQL expression) for the answer `text` of this landing."""
     recoded = recode_sql(landing, text)
+    if landing.factor is not None:
+        yield landing.physical[0], multiplied(recoded, landing.factor, landing.kind)
+        return
     yield from zip(landing.physical, KINDS[landing.kind].landed(recoded), strict=True)
 
 
@@ -117,6 +133,8 @@ def text_of(landing: Landing) -> Sql:
     columns = tuple(map(quote, landing.physical))
     if landing.kind == "multiple" and back:
         return KINDS["multiple"].text_of((f"list_transform({columns[0]}, lambda {EACH}: {_case(EACH, back)})",))
+    if landing.factor is not None:
+        return _case(divided(columns[0], landing.factor, landing.kind), back)
     return _case(KINDS[landing.kind].text_of(columns), back)
 
 
@@ -140,16 +158,20 @@ def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], records: Map
 
     `records` names, in SQL, the record of each shape; where a row is of another, it is null, and so are its answers.
     """
-    chosen: dict[str, list[Sql]] = {}
+    alike: dict[Sql, tuple[Landing, list[Sql]]] = {}
     carried: dict[str, Sql] = {}
     for name, record in records.items():
         for landing in record.landings():
-            for physical, expression in landed_as(landing, f"{name}.{quote(landing.path)}"):
-                chosen.setdefault(physical, []).append(expression)
+            same = f"{landing.physical} {landing.kind} {list(landing.recode.items())}"
+            alike.setdefault(same, (landing, []))[1].append(f"{name}.{quote(landing.path)}")
         for inner in record.inner():
             carried[inner.carrier] = f"{name}.{quote(inner.repeat)}"
             column = f"{quote(inner.carrier)} {inner.carrier_type}"
             con.execute(f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {column}")
+    chosen: dict[str, list[Sql]] = {}
+    for landing, texts in alike.values():
+        for physical, expression in landed_as(landing, _first(texts)):
+            chosen.setdefault(physical, []).append(expression)
     names = ", ".join(map(quote, [*ours, *chosen, *carried]))
     values = [*ours.values(), *map(_first, chosen.values()), *carried.values()]
     con.execute(f"INSERT INTO harmonized.{quote(table.name)} ({names}) SELECT {', '.join(values)} FROM {source}")

@@ -12,7 +12,7 @@ from pipelines.harmonize.condition import UnsaidError, condition_sql, conditions
 from pipelines.harmonize.decode import text_of
 from pipelines.harmonize.kinds import Sql
 from pipelines.harmonize.nonanswer import nonanswer_of
-from pipelines.harmonize.plan import Column, Landing, Plan, Shape, Table
+from pipelines.harmonize.plan import Column, Derived, Landing, Plan, Shape, Table
 from pipelines.store.duck import literal, quote
 
 KEY = "_id, _source, _asset"
@@ -147,7 +147,34 @@ def _by_why(plan: Plan, table: Table, column: Column, sources: _Sources) -> dict
             found.setdefault(_why(asked), []).append(shape.name)
         elif landings or any(column.name in names for names in into):
             found.setdefault("'not_answered'", []).append(shape.name)
+        for each in shape.derived:
+            if each.suffix == table.suffix and column.physical[0][0] in dict(each.values):
+                found.setdefault(_computed(shape, each, sources), []).append(shape.name)
     return found
+
+
+def _computed(shape: Shape, each: Derived, sources: _Sources) -> Sql:
+    """SQL for why a cell is empty that is computed: why the answers are missing that it is made of."""
+    landings = [shape.landings[path] for path in each.members]
+    if not shape.form or not landings:
+        return "'not_answered'"
+    held = " OR ".join(
+        f"coalesce(list_contains({sources.held(one.suffix)}, {literal(one.column)}), false)" for one in landings
+    )
+    asked = [_conditions(shape.form, shape, landing, sources) for landing in landings]
+    said = _nonanswer_said(shape.form, shape, landings[0], sources) if each.way == "interval" else ""
+    return f"CASE WHEN {held} THEN 'quarantined' {said} ELSE {_why(asked)} END"
+
+
+def _nonanswer_said(form: Form, shape: Shape, landing: Landing, sources: _Sources) -> Sql:
+    """SQL for the reason where somebody refused to place themselves on a scale, or did not know."""
+    choices = form.choices.get(form.question(landing.path).list_name, ())
+    codes = {choice.name: nonanswer_of(choice) for choice in choices if nonanswer_of(choice)}
+    try:
+        text = sources.text(shape, landing) if codes else ""
+    except UnsaidError:
+        return "WHEN true THEN 'unknown'"
+    return " ".join(f"WHEN {text} = {literal(code)} THEN {literal(why)}" for code, why in codes.items())
 
 
 @dataclass(frozen=True, slots=True)

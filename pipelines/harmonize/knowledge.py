@@ -44,10 +44,16 @@ def knowledge_of(con: Connection, plan: Plan) -> Knowledge:
 
     def converted(shape: Shape, landing: Landing, text: str) -> Answer:
         if len(text) > LONGEST_REMEMBERED:
-            return convert(text, landing.kind, writing(shape, landing), landing.recode)
+            return convert(text, landing.kind, writing(shape, landing), landing.recode, landing.factor)
         way = ways.get((shape.name, landing.path))
         if way is None:
-            how = partial(convert, kind=landing.kind, writing=writing(shape, landing), recode=landing.recode)
+            how = partial(
+                convert,
+                kind=landing.kind,
+                writing=writing(shape, landing),
+                recode=landing.recode,
+                factor=landing.factor,
+            )
             way = ways[shape.name, landing.path] = lru_cache(TEXTS_REMEMBERED)(how)
         return way(text)
 

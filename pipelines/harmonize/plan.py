@@ -7,9 +7,10 @@ rest; a question that nothing joins keeps its own column, marked retired.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from pipelines.forms.form import Form, Question
-from pipelines.harmonize.kinds import KINDS
+from pipelines.harmonize.kinds import KINDS, Sql
 from pipelines.project.crosswalk import Layout, SplitRule
 
 
@@ -55,8 +56,9 @@ class Table:
 class Landing:
     """Where the answer at `path` lands: physical columns of a table, of a kind.
 
-    `recode` maps codes of then to codes of now. A `careful` landing is not taken by the compiled SQL: its texts need
-    what SQL does not know (labels instead of codes, several ways to write a date).
+    `recode` maps codes of then to codes of now, and a number is multiplied by `factor`. A `careful` landing is not
+    taken by the compiled SQL: its texts need what SQL does not know (labels instead of codes, several ways to write a
+    date).
     """
 
     path: str
@@ -67,6 +69,22 @@ class Landing:
     kind: str
     recode: Mapping[str, str] = field(default_factory=dict)
     careful: bool = False
+    factor: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A column of the table `suffix` that is computed in a shape's rows: SQL for each physical column, from others.
+
+    The answers it is made of, at the paths `members`, have columns of their own; so nothing rests on this one, and the
+    ledger only looks whether it says what they say.
+    """
+
+    suffix: str
+    column: str
+    way: str
+    members: tuple[str, ...]
+    values: tuple[tuple[str, Sql], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +92,8 @@ class Shape:
     """One way in which documents arrive: a form version as a server has it, or a layout of a file.
 
     `repeats` maps a repeat's path to its table's suffix, outer repeats first. `unmapped` maps a path to the reason
-    why it goes nowhere on purpose.
+    why it goes nowhere on purpose. `derived` are the columns that are computed in its rows. `source`
+    is the one whose own lines of the crosswalk it follows, if any, and `told` are the paths that lines speak of.
     """
 
     name: str
@@ -84,6 +103,9 @@ class Shape:
     repeats: Mapping[str, str] = field(default_factory=dict)
     unmapped: Mapping[str, str] = field(default_factory=dict)
     layout: Layout | None = None
+    derived: tuple[Derived, ...] = ()
+    source: str = ""
+    told: frozenset[str] = frozenset()
 
     def repeat_of(self, suffix: str) -> str:
         """The repeat that fills the table `suffix`; empty for the tool's own and where this shape has none."""
@@ -109,11 +131,31 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """A code of a version that means something else than in `since`, whose answers stand in the column as `kept_as`.
+
+    `languages` are those in which it does, `line` is the line of the crosswalk that would say what it is.
+    """
+
+    version: str
+    path: str
+    suffix: str
+    column: str
+    code: str
+    kept_as: str
+    since: str
+    languages: tuple[str, ...]
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All of a tool: its tables (the tool's own first), its shapes by name, and which arrivals have which shape.
 
-    `shape_of` maps (source, asset, form version as sent) to a shape's name; `otherwise` is the shape of all others.
+    `shape_of` maps (source, asset, form version as sent) to a shape's name, where an empty asset stands for every other
+    one of the source; `otherwise` is the shape of all others.
     `unread` says of (source, asset, version) why a server's form could not be read; its rows are as all others.
+    `apart` are the codes that mean something else now.
     """
 
     tool: str
@@ -123,6 +165,7 @@ class Plan:
     otherwise: str
     versions: tuple[Form, ...]
     unread: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    apart: tuple[Apart, ...] = ()
 
     def landing_anywhere(self, path: str) -> Landing | None:
         """Where `path` lands by any version that knows it, the newest first."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.errors import CccmError, SchemaError
+from pipelines.forms.codes import say_the_same
 from pipelines.forms.form import Form
 from pipelines.forms.read import form_of_kobo
 from pipelines.forms.xform import form_of_xform, version_of_xform
@@ -45,13 +46,13 @@ def _form(content: str, tool: str, version: str, known: Sequence[Form]) -> Form:
     where = f"{tool}, version {version} on the server"
     form, said = _read(content, tool, version, where)
     _refuse_strange_names(form, where)
-    named = said.split(" ", maxsplit=1)[0]
+    named = next((other for other in known if said and said.split(" ", maxsplit=1)[0] == other.version), None)
+    if named:
+        return replace(form, version=named.version)
     asked = {(question.path, question.type) for question in form.questions}
-    for other in known:
-        same = {(question.path, question.type) for question in other.questions} == asked
-        if same or (named and named == other.version):
-            return replace(form, version=other.version)
-    return form
+    alike = [other for other in known if {(question.path, question.type) for question in other.questions} == asked]
+    same = next((other for other in alike if say_the_same(form, other)), alike[0] if alike else form)
+    return replace(form, version=same.version)
 
 
 def _read(content: str, tool: str, version: str, where: str) -> tuple[Form, str]:

@@ -65,7 +65,7 @@ def left_open(project: Project, tool: str, source: str, asset: str, layout: str)
     where = ", ".join(f"'{path}': {number}" for path, number in sorted(texts.items()))
     return (
         f"{texts.total()} texts are none that layout '{layout}' or the form knows ({where}); "
-        f"`cccm unmapped {tool}` names them after the next build, each with the line that maps it"
+        f"`cccm unmapped {tool} --show-values` names them after the next build, each with the line that maps it"
     )
 
 

@@ -136,7 +136,7 @@ LEFT JOIN level AS part ON (part.table_name, part.column_name) = (q.table_name, 
 WHERE tool = ? AND origin = 'version' ORDER BY version_position, q.position
 """
 
-FILES = "SELECT * FROM codebook.mapping WHERE tool = ? AND origin = 'layout' ORDER BY version, path"
+FILES = "SELECT * FROM codebook.mapping WHERE tool = ? AND origin <> 'version' ORDER BY origin, version, path"
 
 CHOICES = """
 SELECT choice.* FROM codebook.choice JOIN codebook.version USING (tool, version)
@@ -208,14 +208,20 @@ def _variable(
     )
 
 
+def _elsewhere(name: str, recode: Mapping[str, str]) -> bool:
+    """Whether the answers of this code are kept apart in the column, or are so in another column of the same list."""
+    code, at, _ = name.rpartition("@")
+    return recode.get(name, "").startswith(f"{name}@") or bool(at and recode.get(code) != name)
+
+
 def _codes(rows: Sequence[Row], codes: Mapping[tuple[str, ...], list[Row]], texts: Texts) -> list[Code]:
     """The choices of all versions, those of the latest first; codes that the crosswalk replaces are left out."""
     found: dict[str, Code] = {}
     for row in reversed(rows):
-        replaced = {pair.split(" → ")[0] for pair in row["recode"].split("; ")}
+        recode = dict(pair.split(" → ", 1) for pair in row["recode"].split("; ") if " → " in pair)
         for choice in codes.get((row["version"], row["list_name"]), []) if row["list_name"] else []:
             name = choice["name"]
-            if name in replaced and name not in found:
+            if (name in recode and name not in found) or _elsewhere(name, recode):
                 continue
             labels = texts.get((row["version"], "choice", row["list_name"], name), {})
             known = found.get(name) or Code(name, labels, (), choice["missing"] or "")

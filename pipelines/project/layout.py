@@ -82,6 +82,7 @@ class RepeatSheet(StrictModel):
 class Layout(StrictModel):
     """How a file of another system reads: its writing, its key, and where each column goes.
 
+    `constants` says what column has one value in all its rows, such as the kind of site that the whole file is about.
     `encoding` may be auto; a second column "x" is called "x#2". `zone` is the clock of whoever wrote the file, where a
     time names none. The column "age" of the repeat "member" is called "member/age".
     """
@@ -95,6 +96,7 @@ class Layout(StrictModel):
     zone: str = "+00:00"
     submitted_at: SubmittedAt = SubmittedAt()
     repeats: Mapping[str, RepeatSheet] = Field(default_factory=dict)
+    constants: Mapping[str, str] = Field(default_factory=dict)
     columns: Mapping[str, ColumnEntry]
 
     @field_validator("delimiter")

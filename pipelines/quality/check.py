@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from pipelines.errors import ConfigError, DataError, SchemaError
 from pipelines.project import Project, Tool
+from pipelines.quality.code_meaning import meaning_rules
 from pipelines.quality.expectations import Rule, fitted, refuse_lost_suites
 from pipelines.quality.findings import Report, RuleResult, forget_results, keep_result
 from pipelines.quality.same_record import LAYER, all_rules, propose
@@ -35,9 +36,12 @@ def check_tool(
     forget_results(con, tool, layer)
     results: list[RuleResult] = []
     for table in tables:
+        columns = _columns(con, layer, table)
         rules = all_rules(project, layer, table)
+        if layer == LAYER:
+            rules = (*rules, *meaning_rules(con, project.tool(tool), table, columns))
         if rules:
-            results += _check_table(con, project.tool(tool), fitted(rules, _columns(con, layer, table)))
+            results += _check_table(con, project.tool(tool), fitted(rules, columns))
     if layer == LAYER:
         propose(con, project.tool(tool), _columns(con, layer, tool))
     return Report(tool=tool, layer=layer, results=tuple(results))

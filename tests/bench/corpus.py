@@ -164,7 +164,7 @@ def write_archive(
         run = archive.begin_run("kobo", "bench", datetime(2026, 11, 1))  # noqa: DTZ001
         page: list[Submission] = []
         for number, (version, document) in enumerate(documents(size, careful=careful), start=1):
-            raw = json.dumps(document, ensure_ascii=False)
+            raw = json.dumps(document, ensure_ascii=False, separators=(",", ":"))  # as KoboToolbox writes it
             if lines:
                 files[version].write(raw + "\n")
             page.append(_submission(document, version, raw))

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -23,7 +24,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from tests.central.odata import ProblemError, paged, selected, tag_of
-from tests.central.store import Actor, Def, Form, Store, Submission, Version
+from tests.central.store import Actor, Def, Form, Store, Submission, Version, text_of
 from tests.central.tables import Tables, zipped
 
 PROJECT = 1
@@ -46,6 +47,7 @@ class Central:
         self.tags = tags
         self.rows_a_second = rows_a_second
         self.before: Callable[[Request], None] = lambda _: None
+        self.session_lasts = timedelta(days=1)
 
     @contextmanager
     def serve(self) -> Iterator[str]:
@@ -114,7 +116,8 @@ class Central:
             return _problem(ProblemError(*UNLET))
         token, now = secrets.token_urlsafe(48), self.store.now()
         self.store.sessions[token] = said["email"]
-        return JSONResponse({"token": token, "csrf": secrets.token_urlsafe(48), "expiresAt": now, "createdAt": now})
+        expires = text_of(datetime.fromisoformat(now) + self.session_lasts)
+        return JSONResponse({"token": token, "csrf": secrets.token_urlsafe(48), "expiresAt": expires, "createdAt": now})
 
     def _unknown(self, _: Request) -> Response:
         raise ProblemError(*UNKNOWN)
