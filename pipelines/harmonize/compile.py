@@ -131,11 +131,11 @@ def _layout_shape(tool: Tool, name: str, layout: Layout, tables: Mapping[str, Ta
     }
     landings = {path: replace(landing, repeat=layout.repeat_of(path)) for path, landing in landings.items()}
     splits = {header: entry.split for header, entry in layout.columns.items() if entry.split}
-    constants = (Computed(to=to, constant=text) for to, text in layout.constants.items())
-    derived = tuple(filter(None, (derived_of(constant, landings, tables) for constant in constants)))
     unmapped = {f"{repeat}/{column}": JOINS for repeat, column in layout.joins()}
     unmapped |= {header: entry.unmapped for header, entry in layout.columns.items() if entry.unmapped}
     unmapped = {path: why for path, why in unmapped.items() if path not in landings and path not in splits}
+    constants = (Computed(to=to, constant=text) for to, text in layout.constants.items())
+    derived = tuple(filter(None, (derived_of(constant, landings, tables) for constant in constants)))
     return Shape(name, None, landings, splits, repeats, unmapped, layout, derived)
 
 

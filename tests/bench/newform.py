@@ -55,7 +55,8 @@ def change(cluster: Cluster) -> None:
     sheet = book["survey"]
     heads = {str(cell.value): number for number, cell in enumerate(sheet[1], start=1)}
     label = next(head for head in heads if head.startswith("label::English"))
-    sheet.cell(3, heads[label], CHANGED)
+    worded = next(row for row in range(2, sheet.max_row) if sheet.cell(row, heads[label]).value)
+    sheet.cell(worded, heads[label], CHANGED)
     row = sheet.max_row + 1
     for head, text in zip(("type", "name", label, "sensitivity"), ADDED, strict=True):
         sheet.cell(row, heads[head], text)
