@@ -10,6 +10,7 @@ from pipelines.forms.change import CLASSES, RULES, Change
 from pipelines.forms.diff import change_of_meaning, diff
 from pipelines.forms.propose import proposals
 from pipelines.forms.read import read_form
+from pipelines.harmonize.advice import write_one_of
 from pipelines.harmonize.compile import plan_of
 from pipelines.project import Project, Tool
 from pipelines.project.crosswalk import read_crosswalk
@@ -50,13 +51,22 @@ def unsettled(project: Project, tool: Tool) -> Iterator[tuple[str, Change]]:
         )
 
 
+def unknown_sources(project: Project, tool: Tool) -> Iterator[str]:
+    """A sentence for each source that the crosswalk of a tool speaks of and sources.yml does not name."""
+    known = [source.name for source in project.sources()]
+    for source in read_crosswalk(tool.crosswalk_file).sources:
+        if source not in known:
+            yield f"{tool.crosswalk_file}: sources.yml names no source '{source}'; {write_one_of(known, source)}"
+
+
 def proposed(tool: Tool) -> str:
     """Lines for the crosswalk of a tool, by version, as YAML to look through and paste; empty where there are none."""
     crosswalk = read_crosswalk(tool.crosswalk_file)
     parts: list[str] = []
     for old, new in zip(tool.versions, tool.versions[1:], strict=False):
         before, after = (read_form(tool.form_file(version), tool.name, version) for version in (old, new))
-        found = proposals(before, after, tuple(crosswalk.rules(old).entries.values()))
+        rules = crosswalk.rules(old)
+        found = proposals(before, after, tuple(rules.entries.values()), rules.computed)
         if found:
             parts.append(f"  {json.dumps(old)}:\n" + "".join(proposal.written() for proposal in found))
     return "versions:\n" + "".join(parts) if parts else ""

@@ -10,7 +10,7 @@ from pipelines.forms.codes import codes_of, twin_of
 from pipelines.forms.diff import column_of
 from pipelines.forms.form import Form, Question
 from pipelines.forms.match import candidates, matches
-from pipelines.project.crosswalk import VersionEntry
+from pipelines.project.crosswalk import Computed, VersionEntry
 
 LIKELY = 0.6
 
@@ -35,12 +35,16 @@ class Proposal:
         )
 
 
-def proposals(old: Form, new: Form, entries: Sequence[VersionEntry] = ()) -> list[Proposal]:
-    """A line for each old question that nothing joins and that a new one is like; likeliest pairs are taken first.
+def proposals(
+    old: Form, new: Form, entries: Sequence[VersionEntry] = (), computed: Sequence[Computed] = ()
+) -> list[Proposal]:
+    """A line for each old question that nothing joins or reads and that a new one is like; likeliest pairs are taken
+    first.
 
     No new question is proposed twice: two old ones that became one are a decision, not a guess.
     """
-    paired, said = matches(old, new, entries), {entry.from_ for entry in entries}
+    paired = matches(old, new, entries, computed)
+    said = {entry.from_ for entry in entries} | {path for line in computed for path in line.members}
     lost = [question for question in paired.removed if question.path not in said]
     found = [(candidate, question) for question in lost for candidate in candidates(question, old, new, paired.added)]
     taken: set[str] = set()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pipelines.archive.leaves import Leaf, leaves
 from pipelines.archive.outline import NO_OUTLINE, Outline
 from pipelines.harmonize.convert import Answer, Refused, Writing
+from pipelines.harmonize.derive import computed_names
 from pipelines.harmonize.plan import Landing, Plan, Shape
 from pipelines.harmonize.split import Names, Piece, pieces
 from pipelines.project.crosswalk import SplitRule
@@ -134,6 +135,9 @@ def _give_fate(
         landing, why = plan.landing_anywhere(leaf.path), "other_version"
     if landing is None:
         fates.held.append(Held(leaf, "unknown_key"))
+        return
+    if landing.physical[0] in computed_names(shape, plan.tables[landing.suffix]):
+        fates.held.append(Held(leaf, "clash"))
         return
     place = _place(leaf, landing, plan, rows)
     if place is None:

@@ -120,7 +120,7 @@ LANDED_LEAVES = """
 INSERT INTO landed
 SELECT source, asset, root_id, 0,
        md5_number_lower(concat(root_id, ?, repeat, ?, _index, ?,
-                               string_agg(path || ? || text || ?, '' ORDER BY path, text))), NULL
+                               string_agg(path || ? || text || ?, '' ORDER BY path, text)))
 FROM leaf GROUP BY source, asset, root_id, repeat, _index
 """
 

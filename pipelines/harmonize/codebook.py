@@ -144,7 +144,7 @@ def _retired(plan: Plan, shape: Shape, question: Question) -> bool:
 def _mappings(plan: Plan, crosswalk: Crosswalk) -> Iterator[list[str]]:
     """What joined each question of each version to its column: an entry, its name, or nothing."""
     for version, form in _asked(plan).items():
-        entries = crosswalk.rules(form.version).entries
+        entries = crosswalk.rules(form.version, plan.shapes[version].source).entries
         shape = plan.shapes[version]
         for question in form.questions:
             entry = entries.get(question.path)
@@ -226,9 +226,10 @@ def _columns(plan: Plan, table: Table) -> Iterator[list[str]]:
 def _levels(plan: Plan, table: Table) -> dict[str, str]:
     """The narrowest audience of all questions that land in a column: no version widens what another one closed."""
     levels: dict[str, str] = {}
-    for form in plan.versions:
-        level_of = {question.path: question.level for question in form.questions}
-        for path, column in _landed(plan.shapes[form.version], table):
+    ours = [shape for shape in plan.shapes.values() if any(shape.form is form for form in plan.versions)]
+    for shape in ours:
+        level_of = {question.path: question.level for question in shape.form.questions} if shape.form else {}
+        for path, column in _landed(shape, table):
             level = level_of[path] if level_of[path] in LEVELS else "restricted"
             levels[column] = max(levels.get(column, level), level, key=LEVELS.index)
     return levels

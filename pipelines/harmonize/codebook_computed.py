@@ -36,7 +36,7 @@ def computed_mappings(plan: Plan, crosswalk: Crosswalk) -> Iterator[list[str]]:
     for shape, each in _of_forms(plan):
         version = shape.form.version if shape.form else ""
         to = f"{each.suffix}.{each.column}".removeprefix(".").casefold()
-        said = next(one for one in crosswalk.rules(version).computed if one.to.casefold() == to)
+        said = next(one for one in crosswalk.rules(version, shape.source).computed if one.to.casefold() == to)
         yield from _mapping(plan, shape.name, each, said)
     for name, layout in crosswalk.layouts.items():
         for to, text in layout.constants.items():

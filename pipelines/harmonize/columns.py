@@ -63,8 +63,8 @@ class Registry:
         repeats = [self._add_repeats(form) for form in forms]
         self._name(list(reversed(list(zip(forms, repeats, strict=True)))))
 
-    def add(self, form: Form, rules: Rules = NO_RULES) -> Places:
-        """Where the answers of `form` land by the `rules` of the crosswalk about it."""
+    def add(self, form: Form, rules: Rules = NO_RULES, called: str = "") -> Places:
+        """Where the answers of `form` land by the `rules` of the crosswalk about it; an error names it as `called`."""
         suffixes = self._add_repeats(form)
         apart = {path: each for computed in rules.computed for path, each in self._apart(computed)}
         found: dict[str, tuple[str, str]] = {}
@@ -73,7 +73,7 @@ class Registry:
             if entry and entry.split:
                 continue
             if entry and entry.to and not self._is_its_own(entry.to, suffix, question):
-                found[question.path] = self._named(entry.to, form.version, question.path)
+                found[question.path] = self._named(entry.to, called or form.version, question.path)
             else:
                 by_itself = alone and (suffix, question.path) not in self._qualified
                 plain = self._plain.get((form.version, question.path), by_itself)

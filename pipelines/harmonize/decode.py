@@ -60,9 +60,21 @@ def shape_sql(plan: Plan) -> Sql:
         f"WHEN (source, asset, form_version) = ({literal(source)}, {literal(asset)}, {literal(version)}) "
         f"THEN {literal(shape)}"
         for (source, asset, version), shape in plan.shape_of.items()
+        if asset
     )
     named = ", ".join(literal(name) for name in plan.shapes)
+    known = " ".join([known, *_of_sources(plan, named)])
     return f"CASE {known} WHEN form_version IN ({named}) THEN form_version ELSE {literal(plan.otherwise)} END"
+
+
+def _of_sources(plan: Plan, named: Sql) -> Iterator[Sql]:
+    """Branches for the sources that the crosswalk speaks of: each version, then what no version of ours is."""
+    of_source = {(source, version): shape for (source, asset, version), shape in plan.shape_of.items() if not asset}
+    for (source, version), shape in of_source.items():
+        yield f"WHEN (source, form_version) = ({literal(source)}, {literal(version)}) THEN {literal(shape)}"
+    for source in dict.fromkeys(source for source, _ in of_source):
+        shape = of_source[source, plan.otherwise]
+        yield f"WHEN source = {literal(source)} AND coalesce(form_version NOT IN ({named}), true) THEN {literal(shape)}"
 
 
 def land(con: Connection, plan: Plan, shapes: Sequence[Shape], documents: Sql) -> None:
@@ -146,16 +158,20 @@ def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], records: Map
 
     `records` names, in SQL, the record of each shape; where a row is of another, it is null, and so are its answers.
     """
-    chosen: dict[str, list[Sql]] = {}
+    alike: dict[Sql, tuple[Landing, list[Sql]]] = {}
     carried: dict[str, Sql] = {}
     for name, record in records.items():
         for landing in record.landings():
-            for physical, expression in landed_as(landing, f"{name}.{quote(landing.path)}"):
-                chosen.setdefault(physical, []).append(expression)
+            same = f"{landing.physical} {landing.kind} {list(landing.recode.items())}"
+            alike.setdefault(same, (landing, []))[1].append(f"{name}.{quote(landing.path)}")
         for inner in record.inner():
             carried[inner.carrier] = f"{name}.{quote(inner.repeat)}"
             column = f"{quote(inner.carrier)} {inner.carrier_type}"
             con.execute(f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {column}")
+    chosen: dict[str, list[Sql]] = {}
+    for landing, texts in alike.values():
+        for physical, expression in landed_as(landing, _first(texts)):
+            chosen.setdefault(physical, []).append(expression)
     names = ", ".join(map(quote, [*ours, *chosen, *carried]))
     values = [*ours.values(), *map(_first, chosen.values()), *carried.values()]
     con.execute(f"INSERT INTO harmonized.{quote(table.name)} ({names}) SELECT {', '.join(values)} FROM {source}")

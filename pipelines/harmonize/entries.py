@@ -62,12 +62,17 @@ def _make(where: str, registry: Registry, suffix: str, question: Question) -> No
     registry.make(suffix, question.name, kind_of(question.type), question)
 
 
-def check_computed(tool: Tool, crosswalk: Crosswalk, shapes: Mapping[str, Shape], tables: Mapping[str, Table]) -> None:
-    """Nothing, or ConfigError for the first computed entry of a version that cannot be computed there."""
+def check_computed(
+    tool: Tool, crosswalk: Crosswalk, shapes: Mapping[str, Shape], tables: Mapping[str, Table], *, source: str = ""
+) -> None:
+    """Nothing, or ConfigError for the first computed entry of a version, or of a source whose form asks all that it
+    reads, that cannot be computed there.
+    """
     for version, shape in shapes.items():
-        if shape.form:
-            for computed in crosswalk.rules(version).computed:
-                _check(_where(tool, version, computed), computed, shape, shapes, tables)
+        own = _only_of(crosswalk, source) if source else crosswalk.rules(version).computed
+        for computed in own if shape.form else ():
+            if not source or shape.landings.keys() >= set(computed.members):
+                _check(_where(tool, source or version, computed), computed, shape, shapes, tables)
     for name, layout in crosswalk.layouts.items():
         for to, text in layout.constants.items():
             where = f"{tool.crosswalk_file}, layout '{name}', constants, '{to}'"
@@ -77,6 +82,10 @@ def check_computed(tool: Tool, crosswalk: Crosswalk, shapes: Mapping[str, Shape]
             if to in {entry.to for entry in layout.columns.values()}:
                 raise ConfigError(f"{where}: a column of the file goes there too; take one of the two out.")
             _check_constant(where, tables[""].column(to), text, forms_of(shapes))
+
+
+def _only_of(crosswalk: Crosswalk, source: str) -> list[Computed]:
+    return [line for line in crosswalk.sources[source] if isinstance(line, Computed)]
 
 
 def forms_of(shapes: Mapping[str, Shape]) -> list[Form]:
@@ -99,6 +108,11 @@ def _check(
             raise ConfigError(
                 f"{where}: version {form.version} itself answers '{column.name}', at '{path}'; "
                 "compute another column, or read that question too."
+            )
+    for path, rule in shape.splits.items():
+        if rule.into == suffix and column.name in {rule.value, rule.other, *rule.set}:
+            raise ConfigError(
+                f"{where}: the split of '{path}' fills '{column.name}' too; take it out of one of the two."
             )
     if column.kind not in TARGETS.get(computed.way, {column.kind}):
         raise ConfigError(f"{where}: a {computed.way} cannot fill '{column.name}', which is {column.question.type}.")

@@ -7,7 +7,7 @@ answer accounts for is as wrong as an answer without a cell.
 The digest is defined in archive/leaves.py; here it is only rebuilt, in SQL.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.archive.leaves import RS, US
@@ -17,8 +17,11 @@ from pipelines.harmonize.decode import shape_sql, text_of
 from pipelines.harmonize.derive import astray as computed_astray
 from pipelines.harmonize.derive import computed_names
 from pipelines.harmonize.kinds import Sql
-from pipelines.harmonize.plan import Plan, Shape, Table
+from pipelines.harmonize.plan import Landing, Plan, Shape, Table
 from pipelines.store.duck import Connection, literal, quote, read_rows
+
+SHAPE = quote("/shape")
+"""The shape of a record, among columns named by questions: no question's name holds a slash."""
 
 TABLES = """
 CREATE SCHEMA IF NOT EXISTS ledger;
@@ -81,16 +84,15 @@ def find_unbalanced(con: Connection, plan: Plan) -> int:
     """Make the temporary table `unbalanced` (source, asset, root_id) and say how many submissions are in it."""
     con.execute(LANDED)
     shapes = _shapes_in_use(con, plan)
-    records = [
-        _plain_records(shape, table, shape.repeat_of(suffix))
-        for shape in shapes
-        for suffix, table in plan.tables.items()
-    ]
-    if records:
-        con.execute(f"INSERT INTO landed {' UNION ALL '.join(records)}")
+    _read_plain(con, plan, shapes)
     read_exceptional(con, plan, shapes)
-    con.execute("CREATE OR REPLACE TEMP TABLE unbalanced AS " + _comparison(plan))
-    return len(read_rows(con, "SELECT * FROM unbalanced"))
+    unbalanced = _compare(con, plan)
+    if unbalanced and any(landing.kind == "geopoint" for shape in shapes for landing in shape.landings.values()):
+        con.execute(DOUBTED)
+        con.execute(WITHOUT_DOUBTED)
+        _read_plain(con, plan, shapes, doubted=True)
+        unbalanced = _compare(con, plan)
+    return unbalanced
 
 
 def balance(con: Connection, plan: Plan) -> tuple[Balance, ...]:
@@ -110,70 +112,101 @@ def _shapes_in_use(con: Connection, plan: Plan) -> list[Shape]:
     return [plan.shapes[name] for name in names]
 
 
-def _plain_records(shape: Shape, table: Table, repeat: str) -> Sql:
-    """SQL for the records of unexceptional submissions, as `landed` has them: the digest reads the cells where this
-    shape's answers land, and whatever stands in any other cell is astray.
+def _read_plain(con: Connection, plan: Plan, shapes: Sequence[Shape], *, doubted: bool = False) -> None:
+    """Add to `landed` the records of unexceptional submissions; or of those in `doubted`, with their points brief."""
+    if shapes:
+        records = [_plain_records(shapes, table, doubted) for table in plan.tables.values()]
+        con.execute(
+            f"""INSERT INTO landed SELECT _source, _asset, _id, sum(astray), sum(h)
+                FROM ({_all_of(records)}) GROUP BY ALL"""
+        )
+
+
+def _all_of(parts: Sequence[Sql]) -> Sql:
+    """The rows of all `parts`. DuckDB makes a few of them at once only if what stands on the left is a single one."""
+    return parts[0] if len(parts) == 1 else f"({parts[0]}) UNION ALL ({_all_of(parts[1:])})"
+
+
+def _compare(con: Connection, plan: Plan) -> int:
+    con.execute("CREATE OR REPLACE TEMP TABLE unbalanced AS " + _comparison(plan))
+    return len(read_rows(con, "SELECT * FROM unbalanced"))
+
+
+def _plain_records(shapes: Sequence[Shape], table: Table, doubted: bool) -> Sql:
+    """SQL for records as `landed` has them: the digest reads the cells where a shape's answers land, and whatever
+    stands in any other cell is astray. The table is read once for all shapes.
     """
-    at_home = not table.suffix or repeat
-    landings = list(read_back(shape, table)) if at_home else []
-    read = {landing.path: text_of(landing) for landing in landings}
-    points = [landing.path for landing in landings if landing.kind == "geopoint"]
-    start = f"_id, {literal(US + repeat + US)}, {'_index' if table.suffix else literal('')}"
+    readings = {shape.name: _reading(shape, table, doubted) for shape in shapes}
+
+    def by_shape(number: int) -> Sql:
+        branches = " ".join(f"WHEN {literal(name)} THEN {reading[number]}" for name, reading in readings.items())
+        return f"CASE {SHAPE} {branches} END"
+
+    return f"""
+        SELECT _source, _asset, _id, astray, CASE WHEN strlen(said) > silent THEN md5_number_lower(said) ELSE 0 END AS h
+        FROM (SELECT _source, _asset, _id, {by_shape(0)} AS astray, {by_shape(1)} AS said, {by_shape(2)} AS silent
+              FROM {_plain_rows(table, doubted)})"""
+
+
+def _reading(shape: Shape, table: Table, brief: bool) -> tuple[Sql, Sql, Sql]:
+    """SQL for what a record of this shape comes to in a table: how many cells are astray, what its digest is taken of,
+    and how long that is where nothing was answered.
+    """
+    repeat = shape.repeat_of(table.suffix)
+    landings = list(read_back(shape, table)) if repeat or not table.suffix else []
     landed = {name for landing in landings for name in landing.physical} | computed_names(shape, table)
     cells = [[name for name, _ in column.physical if name not in landed] for column in table.columns]
     others = [f"({' OR '.join(f'{quote(name)} IS NOT NULL' for name in names)})::INTEGER" for names in cells if names]
-    brief = "NULL"
-    if points:
-        briefly = {path: f"regexp_replace({read[path]}, '{WHOLE}', '\\1', 'g')" for path in points}
-        some = _chain(" OR ", [f"regexp_matches({read[path]}, '{WHOLE}')" for path in points])
-        brief = f"CASE WHEN {some} THEN md5_number_lower({_said(start, {**read, **briefly})}) END"
-    return f"""
-        SELECT _source, _asset, _id, astray,
-               CASE WHEN strlen(said) > silent THEN md5_number_lower(said) ELSE 0 END AS h, brief
-        FROM (SELECT _source, _asset, _id, {_chain(" + ", others) or "0"} AS astray, {_said(start, read)} AS said,
-                     strlen(concat({start})) + {len(RS)} AS silent, {brief} AS brief
-              FROM harmonized.{quote(table.name)} {_of_plain_members(shape, table)})"""
+    start = f"_id, {literal(US + repeat + US)}, {'_index' if table.suffix else literal('')}"
+    said = "".join(f"{literal(RS + landing.path + US)} || {_sent(landing, brief)}, " for landing in landings)
+    silent = f"strlen(_id) + {'strlen(_index)' if table.suffix else 0} + {len((US + repeat + US + RS).encode())}"
+    return _sum(others), f"concat({start}, {said}{literal(RS)})", silent  # concat passes over what was not answered
 
 
-def _of_plain_members(shape: Shape, table: Table) -> Sql:
-    """SQL that keeps the rows of unexceptional submissions of this shape: which it is, a row of the tool's own table
-    says itself.
-    """
+def _sent(landing: Landing, brief: bool) -> Sql:
+    if brief and landing.kind == "geopoint":
+        return f"regexp_replace({text_of(landing)}, '{WHOLE}', '\\1', 'g')"
+    return text_of(landing)
+
+
+def _plain_rows(table: Table, doubted: bool) -> Sql:
+    """SQL for the rows of these submissions, with their shape: which it is, a row of the tool's own table says."""
+    rows = f"harmonized.{quote(table.name)}"
     key = "source AS _source, asset AS _asset, root_id AS _id"
-    if not table.suffix:
-        return f"""ANTI JOIN (SELECT {key} FROM member WHERE exceptional) USING (_source, _asset, _id)
-                   WHERE _form_version = {literal(shape.name)}"""
-    return f"""SEMI JOIN (SELECT {key} FROM member WHERE shape = {literal(shape.name)} AND NOT exceptional)
-               USING (_source, _asset, _id)"""
+    if doubted or table.suffix:
+        members = "doubted" if doubted else "member WHERE NOT exceptional"
+        return f"{rows} JOIN (SELECT {key}, shape AS {SHAPE} FROM {members}) USING (_source, _asset, _id)"
+    return f"""(SELECT *, _form_version AS {SHAPE} FROM {rows})
+               ANTI JOIN (SELECT {key} FROM member WHERE exceptional) USING (_source, _asset, _id)"""
 
 
-def _chain(sign: str, parts: Sequence[Sql]) -> Sql:
-    """The `parts` joined by an operator, in brackets: a longer chain than a thousand is deeper than DuckDB reads."""
-    brackets = [sign.join(parts[start : start + 100]) for start in range(0, len(parts), 100)]
-    return sign.join(f"({bracket})" for bracket in brackets)
-
-
-def _said(start: Sql, read: Mapping[str, Sql]) -> Sql:
-    """SQL for what a record's digest is taken of, from the text at each path; `concat` passes over what was not
-    answered.
-    """
-    said = "".join(f"{literal(RS + path + US)} || {text}, " for path, text in read.items())
-    return f"concat({start}, {said}{literal(RS)})"
+def _sum(parts: Sequence[Sql]) -> Sql:
+    """The sum of `parts`, in brackets: a longer chain than a thousand is deeper than DuckDB reads."""
+    brackets = [" + ".join(parts[start : start + 100]) for start in range(0, len(parts), 100)]
+    return " + ".join(f"({bracket})" for bracket in brackets) or "0"
 
 
 LANDED = """
-CREATE OR REPLACE TEMP TABLE landed (
-    source VARCHAR, asset VARCHAR, root_id VARCHAR, astray BIGINT, h HUGEINT, brief HUGEINT)
+CREATE OR REPLACE TEMP TABLE landed (source VARCHAR, asset VARCHAR, root_id VARCHAR, astray BIGINT, h HUGEINT)
 """
-"""A record: how many cells no answer accounts for, its digest, and its digest where the parts of a point are written
-briefly, if that differs.
+"""Some records of a submission: how many cells no answer accounts for, and the sum of their digests."""
+
+DOUBTED = """
+CREATE OR REPLACE TEMP TABLE doubted AS
+SELECT source, asset, root_id, shape FROM member JOIN unbalanced USING (source, asset, root_id) WHERE NOT exceptional
+"""
+"""Whose points may be what their digest was not taken of: see WHOLE."""
+
+WITHOUT_DOUBTED = """
+DELETE FROM landed WHERE (source, asset, root_id) IN (SELECT (source, asset, root_id) FROM doubted)
 """
 
 WHOLE = "\\.0( |$)"
 """What web forms leave out of a point: they write 480 where phones write 480.0. Either text gives the same four
 numbers, so either digest is right."""
 
-ASTRAY = r"_parent_index IS DISTINCT FROM nullif(regexp_extract(_index, '^(.*)\.[^.]*$', 1), '')"
+ASTRAY = r"""_parent_index IS DISTINCT FROM
+    CASE WHEN contains(_index, '.') THEN nullif(regexp_extract(_index, '^(.*)\.[^.]*$', 1), '') END"""
 """SQL: whether a row names another row around it than its own position does."""
 
 BALANCE = f"""
@@ -205,24 +238,27 @@ ORDER BY form_version
 def _comparison(plan: Plan) -> Sql:
     """SQL for the submissions whose answers do not come to what was archived, or that no archive knows."""
     top = f"harmonized.{quote(plan.tool)}"
-    readable = "SELECT source, asset, root_id FROM member WHERE n_answers IS NOT NULL"
-    known = " UNION ".join(f"SELECT _source, _asset, _id FROM harmonized.{quote(t.name)}" for t in plan.tables.values())
+    readable = "SELECT source AS _source, asset AS _asset, root_id AS _id FROM member WHERE n_answers IS NOT NULL"
     astray = "".join(
         f"\n        UNION SELECT _source, _asset, _id FROM harmonized.{quote(t.name)} WHERE {ASTRAY}"
         for t in plan.tables.values()
         if t.suffix
     ) + "".join(f"\n        UNION {sql}" for sql in computed_astray(plan))
+    unknown = "".join(
+        f"""
+        UNION SELECT _source, _asset, _id FROM harmonized.{quote(t.name)}
+              ANTI JOIN ({readable}) USING (_source, _asset, _id)"""
+        for t in plan.tables.values()
+    )
     return f"""
         SELECT source, asset, root_id FROM member
-        LEFT JOIN (SELECT source, asset, root_id, sum(astray) AS astray, sum(h) % 18446744073709551616 AS h,
-                          sum(coalesce(brief, h)) % 18446744073709551616 AS brief
+        LEFT JOIN (SELECT source, asset, root_id, sum(astray) AS astray, sum(h) % 18446744073709551616 AS h
                    FROM landed GROUP BY ALL) AS found USING (source, asset, root_id)
         WHERE CASE WHEN n_answers IS NULL
                    THEN (source, asset, root_id) NOT IN (
                         SELECT (_source, _asset, _id) FROM ledger.quarantine WHERE {WHOLE_DOCUMENT} AND tool =
                         {literal(plan.tool)})
-                   ELSE coalesce(astray, 0) > 0 OR digest NOT IN (coalesce(h, 0), coalesce(brief, 0)) END
-        UNION SELECT source, asset, root_id FROM orphan{astray}
-        UNION (SELECT * FROM ({known}) EXCEPT SELECT * FROM ({readable}))
+                   ELSE coalesce(astray, 0) > 0 OR digest <> coalesce(h, 0) END
+        UNION SELECT source, asset, root_id FROM orphan{astray}{unknown}
         UNION (SELECT * FROM ({readable}) EXCEPT SELECT _source, _asset, _id FROM {top})
         UNION (SELECT _source, _asset, _id FROM {top} GROUP BY ALL HAVING count(*) > 1)"""

@@ -92,7 +92,8 @@ class Shape:
     """One way in which documents arrive: a form version as a server has it, or a layout of a file.
 
     `repeats` maps a repeat's path to its table's suffix, outer repeats first. `unmapped` maps a path to the reason
-    why it goes nowhere on purpose. `derived` are the columns that are computed in its rows.
+    why it goes nowhere on purpose. `derived` are the columns that are computed in its rows. `source`
+    is the one whose own lines of the crosswalk it follows, if any, and `told` are the paths that lines speak of.
     """
 
     name: str
@@ -103,6 +104,8 @@ class Shape:
     unmapped: Mapping[str, str] = field(default_factory=dict)
     layout: Layout | None = None
     derived: tuple[Derived, ...] = ()
+    source: str = ""
+    told: frozenset[str] = frozenset()
 
     def repeat_of(self, suffix: str) -> str:
         """The repeat that fills the table `suffix`; empty for the tool's own and where this shape has none."""
@@ -149,7 +152,8 @@ class Apart:
 class Plan:
     """All of a tool: its tables (the tool's own first), its shapes by name, and which arrivals have which shape.
 
-    `shape_of` maps (source, asset, form version as sent) to a shape's name; `otherwise` is the shape of all others.
+    `shape_of` maps (source, asset, form version as sent) to a shape's name, where an empty asset stands for every other
+    one of the source; `otherwise` is the shape of all others.
     `unread` says of (source, asset, version) why a server's form could not be read; its rows are as all others.
     `apart` are the codes that mean something else now.
     """

@@ -67,7 +67,10 @@ def _of_form(reason: str, tool: str, shape: Shape, path: str, text: str, older: 
         return REMEDIES.get(reason, "")
     to = f"{landing.suffix}.{landing.column}" if landing.suffix else landing.column
     entry = f"{{from: {_quoted(path)}, to: {_quoted(to)}, recode: {{{_quoted(text)}: VALUE}}}}"
-    return f"xlsforms/{tool}/crosswalk.yml, versions, {_quoted(version)}: add the line - {entry}"
+    lines = f"xlsforms/{tool}/crosswalk.yml, versions, {_quoted(version)}"
+    if path in shape.told:
+        return f"{lines}, from: {_quoted(path)}: add to its recode {_quoted(text)}: VALUE"
+    return f"{lines}: add the line - {entry}"
 
 
 def _quoted(text: str) -> str:

@@ -11,15 +11,19 @@ from pipelines.harmonize.advice import meant_for, write_one_of
 from pipelines.harmonize.convert import Refused, Writing, convert
 from pipelines.harmonize.kinds import kind_of
 from pipelines.harmonize.plan import Column, Table
+from pipelines.harmonize.served import Key
 from pipelines.harmonize.units import TYPES
-from pipelines.project.crosswalk import Computed, Crosswalk, Entry, SplitRule, VersionEntry
+from pipelines.project.crosswalk import Computed, Crosswalk, Entry, Line, SplitRule, VersionEntry
 from pipelines.project.tool import Tool
 
 
-def check_mappings(tool: Tool, crosswalk: Crosswalk, forms: Sequence[Form], tables: Mapping[str, Table]) -> None:
+def check_mappings(
+    tool: Tool, crosswalk: Crosswalk, forms: Sequence[Form], served: Mapping[Key, Form], tables: Mapping[str, Table]
+) -> None:
     """Nothing, or ConfigError for the first name in tool.yml or crosswalk.yml that no form and no table knows."""
     _check_period(tool, tables[""])
     _check_versions(tool, crosswalk, forms, tables)
+    _check_sources(tool, crosswalk, forms, served, tables)
     _check_layouts(tool, crosswalk, forms)
     for where, rule in _splits(crosswalk):
         _check_split(tool, f"{tool.crosswalk_file}, {where}", rule, tables)
@@ -43,21 +47,42 @@ def _check_versions(tool: Tool, crosswalk: Crosswalk, forms: Sequence[Form], tab
         if version not in by_version:
             message = f"there is no version '{version}'; {write_one_of(by_version, version)}."
             raise ConfigError(f"{tool.crosswalk_file}: {message}")
-        form = by_version[version]
-        asked = {question.path: question for question in form.questions}
-        seen: set[str] = set()
-        for line in lines:
-            what = line.to if isinstance(line, Computed) else line.from_
-            if (type(line).__name__ + what) in seen:
-                raise ConfigError(f"{tool.crosswalk_file}, {version}: two entries speak of '{what}'; keep one of them.")
-            seen.add(type(line).__name__ + what)
-            if isinstance(line, VersionEntry):
-                if line.from_ not in asked:
-                    advice = write_one_of(asked, line.from_)
-                    message = f"the form asks nothing at '{line.from_}'; {advice}, or take the entry out."
-                    raise ConfigError(f"{tool.crosswalk_file}, {version}: {message}")
-                where = f"{tool.crosswalk_file}, {version}, {line.from_}"
-                _check_entry(where, line, asked[line.from_], form, forms, tables)
+        _check_lines(f"{tool.crosswalk_file}, {version}", lines, [by_version[version]], forms, tables)
+
+
+def _check_sources(
+    tool: Tool, crosswalk: Crosswalk, forms: Sequence[Form], served: Mapping[Key, Form], tables: Mapping[str, Table]
+) -> None:
+    """A source's forms are known once it was synced; until then, what no version of ours asks may be asked there."""
+    for source, lines in crosswalk.sources.items():
+        theirs = [form for (of, _, _), form in served.items() if of == source]
+        asked = {question.path for form in forms for question in form.questions}
+        known = [line for line in lines if theirs or asked.issuperset(_paths(line))]
+        _check_lines(f"{tool.crosswalk_file}, {source}", known, [*theirs, *forms], forms, tables)
+
+
+def _check_lines(
+    where: str, lines: Sequence[Line], about: Sequence[Form], forms: Sequence[Form], tables: Mapping[str, Table]
+) -> None:
+    """Each line must be about questions that some form of `about` asks, and no two about the same."""
+    asked = {question.path: (form, question) for form in reversed(about) for question in form.questions}
+    seen: set[tuple[type, str]] = set()
+    for line in lines:
+        what = line.to if isinstance(line, Computed) else line.from_
+        if (type(line), what) in seen:
+            raise ConfigError(f"{where}: two entries speak of '{what}'; keep one of them.")
+        seen.add((type(line), what))
+        for path in _paths(line):
+            if path not in asked:
+                advice = write_one_of(asked, path)
+                raise ConfigError(f"{where}: the form asks nothing at '{path}'; {advice}, or take the entry out.")
+        if isinstance(line, VersionEntry):
+            form, question = asked[line.from_]
+            _check_entry(f"{where}, {line.from_}", line, question, form, forms, tables)
+
+
+def _paths(line: Line) -> tuple[str, ...]:
+    return line.members if isinstance(line, Computed) else (line.from_,)
 
 
 def _check_entry(

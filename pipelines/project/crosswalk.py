@@ -15,7 +15,7 @@ from pipelines.project.entry import WAYS, Computed, Entry, SplitRule, VersionEnt
 from pipelines.project.layout import Layout
 from pipelines.project.yaml_file import StrictModel, read_yaml
 
-__all__ = ["Computed", "Crosswalk", "Entry", "Layout", "Rules", "SplitRule", "VersionEntry", "read_crosswalk"]
+__all__ = ["Computed", "Crosswalk", "Entry", "Layout", "Line", "Rules", "SplitRule", "VersionEntry", "read_crosswalk"]
 
 
 def _kind(given: Any) -> str:

@@ -140,3 +140,19 @@ def test_a_row_of_a_file_that_lands_letter_by_letter_balances_too(tmp_path: Path
         assert con.execute("SELECT camp, families FROM harmonized.visit").fetchall() == [("Essian", 12)]
         con.execute("UPDATE harmonized.visit SET families = 13")
         assert [line.unbalanced for line in balance_of(con, project, project.tool(TOOL))] == [1]
+
+
+def test_where_a_line_speaks_of_the_question_already_the_remedy_adds_to_it(tmp_path: Path) -> None:
+    crosswalk = "versions:\n  '1':\n    - {from: people/families, to: families, factor: 5, why: tents of five then}\n"
+    project = project_of(tmp_path, {"1": FORM, "2": FORM}, crosswalk=crosswalk)
+    archive(project, [submission("1", {"people/families": "a dozen"}), submission("2", {"people/families": "3"})])
+    with built(project):
+        pass
+    (row,) = cccm(project, "quarantine", "--restricted")
+    place = 'xlsforms/visit/crosswalk.yml, versions, "1", from: "people/families"'
+    assert row["line"] == f'{place}: add to its recode "a dozen": VALUE'
+    mended = crosswalk.replace("factor: 5", 'factor: 5, recode: {"a dozen": "12"}')
+    project.tool(TOOL).crosswalk_file.write_text(mended, encoding="utf-8")
+    with built(project) as (con, report):
+        assert (report.balanced, report.quarantined) == (True, 0)
+        assert con.execute("SELECT families FROM harmonized.visit ORDER BY _id").fetchall() == [(60,), (15,)]

@@ -104,3 +104,11 @@ def test_a_layout_may_be_written_short(tmp_path: Path) -> None:
         layout = read(tmp_path, text % written).layouts["old"]
         assert (layout.delimiter, layout.id.named, layout.id.columns) == (sign, ("Family ID",), ())
         assert layout.columns["Camp"] == ColumnEntry(to="site", by="site_alias")
+
+
+def test_what_the_guide_shows_can_be_written(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "crosswalk.md").read_text(encoding="utf-8")
+    found = read(tmp_path, guide.split("```yaml\n")[1].split("```")[0])
+    rules = found.rules("2025-1", "partner_server")
+    assert len(found.versions["2025-1"]) == len(rules.entries) - 1 + len(rules.computed)
+    assert {line.way for line in rules.computed} == {"sum", "join", "coalesce", "choices", "interval", "constant"}

@@ -11,7 +11,7 @@ from pipelines.forms.change import CLASSES, RULES, Change
 from pipelines.forms.diff import diff
 from pipelines.forms.form import Form
 from pipelines.forms.read import read_form, read_markdown
-from pipelines.project.crosswalk import VersionEntry, read_crosswalk
+from pipelines.project.crosswalk import Computed, VersionEntry, read_crosswalk
 
 HEAD = "| survey |\n| | type | name | label::English (en) | hint::English (en) | relevant | calculation | hxl |\n"
 ASKED = HEAD + (
@@ -162,6 +162,31 @@ def test_two_codes_that_swap_their_labels_are_both_alarms() -> None:
         ("D403", '- {from: kind, to: kind, recode: {"tent": "house", "house": "tent"}}'),
         ("D403", '- {from: kind, to: kind, recode: {"tent": "house", "house": "tent"}}'),
     ]
+
+
+def test_a_type_that_cannot_hold_the_answers_is_settled_by_a_declared_cast() -> None:
+    new = OLD.replace("| text | camp |", "| integer | camp |")
+    (open_,) = [change for change in changes(new) if change.needs_a_line]
+    assert (open_.rule, open_.entry) == ("D401", "- {from: g/camp, to: camp, cast: integer}")
+    undeclared = changes(new, OLD, {"from": "g/camp", "to": "camp"})
+    assert [change.rule for change in undeclared if change.needs_a_line] == ["D401"]
+    declared = changes(new, OLD, {"from": "g/camp", "to": "camp", "cast": "integer"})
+    assert [change.rule for change in declared if change.needs_a_line] == []
+
+
+def test_a_question_that_a_column_is_computed_from_is_no_question_that_was_lost() -> None:
+    new = OLD.replace("| integer | families |", "| integer | households |")
+    said = [Computed.model_validate({"sum": ["g/families"], "to": "households"})]
+    found = diff(read_markdown(OLD, version="1"), read_markdown(new, version="2"), (), lambda _path: 7, computed=said)
+    assert [(change.rule, change.path, change.effect) for change in found] == [
+        ("D309", "g/families", "7 submissions: kept in a column of its own, and in the computed one"),
+        ("D201", "g/households", "older rows have no answer to it"),
+    ]
+
+
+def test_codes_that_are_said_to_mean_the_same_are_no_alarm() -> None:
+    new = OLD.replace("Rented house", "Own house")
+    assert changes(new, OLD, {"from": "kind", "to": "kind", "same": ["house"]}) == []
 
 
 def test_a_line_that_keeps_a_code_acknowledges_its_new_label() -> None:
