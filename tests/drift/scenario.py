@@ -19,7 +19,9 @@ from tests.drift.words import words
 
 FOLDER = Path(__file__).parents[1] / "golden" / "drift"
 
-KEYS = frozenset({"title", "forms", "crosswalk", "reference", "sent", "means", "becomes", "computes", "apart"})
+KEYS = frozenset(
+    {"title", "forms", "crosswalk", "reference", "sent", "means", "becomes", "computes", "apart", "retyped"}
+)
 
 OF_THE_SERVER = re.compile(r"_.*|meta/(instanceID|deprecatedID|rootUuid|instanceName)|formhub/uuid")
 """Keys of a document that are no answers; no question of a scenario is called so."""
@@ -33,7 +35,8 @@ class Token:
 
     `target` is the word it stands as under today's question. `today` names the column ("families", "block.name");
     `asked` is false where the newest version asks it no more; an `anchor` was sent under the newest version itself.
-    `computed` are a column and the text that is computed there of this answer.
+    `computed` are a column and the text that is computed there of this answer; `retyped` is the column of its own that
+    it has where today's cannot hold it.
     """
 
     word: str
@@ -46,11 +49,13 @@ class Token:
     anchor: bool
     apart: bool
     computed: tuple[str, str] = ("", "")
+    retyped: str = ""
 
     @property
     def mappable(self) -> bool:
         """Whether it is an older answer that today's form asks for, or a column of today is computed of."""
-        return not self.anchor and not self.apart and (self.asked or bool(self.computed[0]))
+        told = self.asked or bool(self.computed[0])
+        return told and not (self.anchor or self.apart or self.retyped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ class Scenario:
     `means` says of version and path which column of today is meant, where the name does not say it. `becomes` maps a
     word to the one that a declared mapping makes of it. `computes` maps a column to words of older answers, and each to
     the text that a declared mapping computes there beside the answer itself. `apart` are words that can only be set
-    apart, with a reason.
+    apart, with a reason. `retyped` are the columns, by version and path, of answers to a question of today which its
+    type or its place holds no longer: they may stand with today's, and need not.
     """
 
     name: str
@@ -72,6 +78,7 @@ class Scenario:
     means: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     becomes: Mapping[str, str] = field(default_factory=dict)
     computes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    retyped: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     apart: frozenset[str] = frozenset()
 
     @property
@@ -116,6 +123,7 @@ class Scenario:
                     anchor=version == self.newest and path in newest,
                     apart=word in self.apart,
                     computed=computed.get(word, ("", "")),
+                    retyped=self.retyped.get(version, {}).get(path, ""),
                 )
 
 
@@ -132,7 +140,7 @@ def read_scenario(path: Path) -> Scenario:
     scenario = Scenario(
         name=path.stem,
         title=given["title"],
-        written={version: _markdown(text, version) for version, text in given["forms"].items()},
+        written={version: markdown_of(text, version) for version, text in given["forms"].items()},
         sent=tuple(_sent(given["sent"])),
         crosswalk=given.get("crosswalk", ""),
         reference=given.get("reference", {}),
@@ -140,6 +148,7 @@ def read_scenario(path: Path) -> Scenario:
         becomes={words(old)[0]: words(new)[0] for old, new in given.get("becomes", {}).items()},
         apart=frozenset(word for text in given.get("apart", []) for word in words(text)),
         computes=given.get("computes", {}),
+        retyped=given.get("retyped", {}),
     )
     _refuse_what_is_not_unique(scenario)
     return scenario
@@ -184,7 +193,7 @@ def _columns(form: Form) -> Iterator[tuple[str, str]]:
         yield question.path, repeat + question.name
 
 
-def _markdown(text: str, version: str) -> str:
+def markdown_of(text: str, version: str) -> str:
     """The Markdown tables of a form written line by line: `type name = label | label in the second language`."""
     languages = ["English (en)"]
     survey: list[list[str]] = []

@@ -42,4 +42,6 @@ def expected(token: Token, found: set[str]) -> set[str]:
         return {token.today, token.computed[0]}
     if token.apart:
         return {f"{APART}.{token.path} {token.index}".strip()}
+    if token.retyped:
+        return {token.retyped}
     return found if found in [{token.today + part} for part in OF_A_POINT] else {token.today}
