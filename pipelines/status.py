@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.archive.attachments import awaited_in_all
 from pipelines.defs.journal import Outcome
 from pipelines.drift import unknown_sources, unsettled
 from pipelines.errors import CccmError
@@ -98,6 +99,7 @@ def _tool_line(project: Project, tool: Tool) -> Line:
         "quarantined": counted.get("quarantined", 0),
         "findings": counted.get("findings", 0),
         "last sync": _last_sync(project.archive_file(tool.name)),
+        "files awaited": _files_awaited(project.archive_file(tool.name)),
         "review": ", ".join(tool.awaiting_review),
     }
 
@@ -115,6 +117,14 @@ def _last_sync(path: Path) -> str:
         return "never"
     with connect(path, read_only=True) as con:
         return "; ".join(_said(row) for row in read_rows(con, LAST_SYNC)) or "never"
+
+
+def _files_awaited(path: Path) -> int:
+    """How many files current submissions name that are not stored yet."""
+    if not path.exists():
+        return 0
+    with connect(path, read_only=True) as con:
+        return awaited_in_all(con)
 
 
 def _said(row: Line) -> str:

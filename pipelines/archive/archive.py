@@ -6,18 +6,20 @@ whether a disappearance may be believed is guard.py; reading the current rows fo
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 from pipelines.archive.attachments import Wanted, awaited, note_stored, note_tried, wanted_files
 from pipelines.archive.chain import linked as transaction
+from pipelines.archive.counting import Counting
 from pipelines.archive.known import standing_rows
 from pipelines.archive.opening import opened
 from pipelines.archive.outline import Outline, Outlines, outlines_in
 from pipelines.archive.probe import Probe, keep_probe, last_probe
-from pipelines.archive.record import Prepared, layers, prepared, record, roots_of
+from pipelines.archive.record import Prepared, layers, record, roots_of
 from pipelines.archive.submission import AttachedFile, Counts, Known, Standing, Submission
 from pipelines.store.duck import Connection, read_rows, read_value
 
@@ -32,14 +34,16 @@ def open_archive(path: Path) -> Iterator["Archive"]:
     """Yield the archive at `path`, made first where there is none; how it is held to what was left is opening.py."""
     with opened(path) as (con, mended):
         con.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-        yield Archive(con, mended)
+        with closing(Counting()) as counting:
+            yield Archive(con, counting, mended)
 
 
 class Archive:
     """An archive file, open for writing; `mended` is a sentence on what a killed run had left, empty where nothing."""
 
-    def __init__(self, con: Connection, mended: str = "") -> None:
+    def __init__(self, con: Connection, counting: Counting, mended: str = "") -> None:
         self._con = con
+        self._counting = counting
         self.mended = mended
 
     def begin_run(self, source: str, asset: str, started_at: datetime) -> "Run":
@@ -47,7 +51,7 @@ class Archive:
         with transaction(self._con):
             number = 1 + (read_value(self._con, "SELECT max(run) FROM sync_run") or 0)
             self._con.execute(BEGIN_RUN, [number, source, asset, started_at])
-        return Run(self._con, number, source, asset)
+        return Run(self._con, self._counting, number, source, asset)
 
     def known(self, source: str, asset: str) -> tuple[Known, ...]:
         """What stands as current for this asset."""
@@ -104,6 +108,7 @@ class Run:
     """
 
     _con: Connection
+    counting: Counting
     number: int
     source: str
     asset: str
@@ -126,7 +131,10 @@ class Run:
 
     def record(self, submissions: Sequence[Submission]) -> Counts:
         """Archive what is new or different among `submissions`; what stands unchanged adds no revision."""
-        return self.record_prepared([prepared(one, self._outline(one)) for one in submissions])
+        by_outline = groupby(submissions, key=self._outline)
+        return self.record_prepared(
+            [one for outline, some in by_outline for one in self.counting.prepared([*some], outline)]
+        )
 
     def record_prepared(self, page: Sequence[Prepared]) -> Counts:
         """The same, of submissions that other threads have prepared."""

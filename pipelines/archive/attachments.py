@@ -76,6 +76,15 @@ def awaited(con: Connection, source: str, asset: str) -> int:
     return int(read_value(con, AWAITED, [source, asset]))
 
 
+def awaited_in_all(con: Connection) -> int:
+    """The same of every source and asset of an archive."""
+    return int(read_value(con, f"SELECT count(*) {OF_ALL} AND a.state = 'awaited'"))
+
+
+OF_ALL = """
+FROM submission AS s JOIN attachment AS a USING (source, asset, root_id, revision) WHERE s.gone_run IS NULL
+"""
+
 CURRENT = """
 FROM submission AS s JOIN attachment AS a USING (source, asset, root_id, revision)
 WHERE s.source = ? AND s.asset = ? AND s.gone_run IS NULL

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from pipelines.archive.attachments import known_files, list_files, note_taken_out
+from pipelines.archive.by_column import insert_by_column
 from pipelines.archive.leaves import count_and_digest
 from pipelines.archive.outline import NO_OUTLINE, Outline
 from pipelines.archive.submission import Submission, files_text
@@ -48,12 +49,16 @@ class Event:
 
 def prepared(submission: Submission, outline: Outline = NO_OUTLINE) -> Prepared:
     """`submission` with all that can be said of it without the archive; any thread may do it."""
-    digest = sha256(submission.raw.encode("utf-8", "surrogatepass")).hexdigest()
+    return Prepared(submission, *counted(submission.root_id, submission.raw, submission.raw_kind, outline))
+
+
+def counted(root_id: str, raw: str, raw_kind: str, outline: Outline) -> tuple[str, int | None, int | None]:
+    """The SHA-256 of a document, its number of answers and their digest, both null where it cannot be read."""
+    digest = sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
     try:
-        counted = count_and_digest(submission.root_id, submission.raw, submission.raw_kind, outline)
-        return Prepared(submission, digest, *counted)
+        return digest, *count_and_digest(root_id, raw, raw_kind, outline)
     except (ValueError, RecursionError):
-        return Prepared(submission, digest, None, None)
+        return digest, None, None
 
 
 def roots_of(con: Connection, source: str, asset: str) -> set[str]:
@@ -174,24 +179,29 @@ def status_text(raw: str) -> str:
 def _insert(
     con: Connection, run: int, source: str, asset: str, page: Sequence[Prepared], events: Mapping[str, Event]
 ) -> None:
-    submissions = [one.submission for one in page]
-    happened = [events[submission.root_id] for submission in submissions]
-    columns = [
-        [submission.root_id for submission in submissions],
-        [event.last + 1 for event in happened],
-        [submission.instance_id for submission in submissions],
-        [submission.server_id for submission in submissions],
-        [submission.form_version for submission in submissions],
-        [submission.submitted_at for submission in submissions],
-        [submission.submitted_by for submission in submissions],
-        [submission.raw for submission in submissions],
-        [submission.raw_kind for submission in submissions],
-        [one.sha256 for one in page],
-        [one.n_answers for one in page],
-        [one.digest for one in page],
-        [submission.validation_status for submission in submissions],
-    ]
-    con.execute(INSERT, [source, asset, *columns, run, [event.changed for event in happened]])
+    """Write these submissions, each as a new revision."""
+    rows = [_row(one, events[one.submission.root_id]) for one in page]
+    insert_by_column(con, INSERT, zip(*rows, strict=True), [source, asset, run])
+
+
+def _row(one: Prepared, event: Event) -> tuple[str | None, ...]:
+    sent = one.submission
+    return (
+        sent.root_id,
+        str(event.last + 1),
+        sent.instance_id,
+        sent.server_id,
+        sent.form_version,
+        None if sent.submitted_at is None else sent.submitted_at.isoformat(" "),
+        sent.submitted_by,
+        sent.raw,
+        sent.raw_kind,
+        one.sha256,
+        None if one.n_answers is None else str(one.n_answers),
+        None if one.digest is None else str(one.digest),
+        sent.validation_status,
+        event.changed,
+    )
 
 
 def _arrival(one: Prepared) -> tuple[float, str]:
@@ -220,9 +230,7 @@ WHERE source = ? AND asset = ? AND gone_run IS NULL AND root_id IN (SELECT unnes
 
 INSERT = """
 INSERT INTO submission
-    (source, asset, root_id, revision, instance_id, server_id, form_version, submitted_at, submitted_by, raw, raw_kind,
-     raw_sha256, n_answers, digest, validation_status, seen_run, changed)
-SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::INTEGER[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]),
-       unnest(?::VARCHAR[]), unnest(?::TIMESTAMP[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]),
-       unnest(?::VARCHAR[]), unnest(?::INTEGER[]), unnest(?::UBIGINT[]), unnest(?::VARCHAR[]), ?, unnest(?::VARCHAR[])
+    (source, asset, seen_run, root_id, revision, instance_id, server_id, form_version, submitted_at, submitted_by, raw,
+     raw_kind, raw_sha256, n_answers, digest, validation_status, changed)
+SELECT ?, ?, ?, * FROM {columns}
 """

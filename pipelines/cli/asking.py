@@ -56,9 +56,15 @@ def _rights_line(source: str, rights: "Rights") -> dict[str, object]:
 
 
 @app.command()
-def unmapped(tools: Tools = None, as_json: Json = False) -> None:
-    """Columns and texts of export files that no layout says, each with the line that would map it."""
-    show_table("Unmapped", waiting.unmapped(Project.from_environment(), tools), as_json=as_json)
+def unmapped(
+    tools: Tools = None,
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="With each text that people wrote, and the line that would map it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Columns of export files that no layout says, or how many texts in them."""
+    show_table("Unmapped", waiting.unmapped(Project.from_environment(), tools, values=show_values), as_json=as_json)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from pipelines.harmonize.build import balance_of
 from pipelines.project import Project, Tool
 from pipelines.quality.expectations import Rule
 from pipelines.quality.same_record import all_rules
-from pipelines.store.duck import connect, read_rows
+from pipelines.store.duck import connect, read_rows, table_exists
 
 ROWS_SHOWN = 20
 
@@ -42,13 +42,17 @@ def checks_of(project: Project) -> Iterator[dg.AssetChecksDefinition]:
 
 
 def _ledger(project: Project, tool: Tool) -> dg.AssetChecksDefinition:
+    asset = key(f"harmonized/{tool.name}")
+
     @dg.asset_check(
-        asset=key(f"harmonized/{tool.name}"),
+        asset=asset,
         name="ledger",
         pool=WRITER,
         description="Every answer that was archived is in its column, split, or in quarantine with a reason.",
     )
     def ledger() -> dg.AssetCheckResult:
+        if not _is_built(project, "harmonized", tool):
+            return _nothing_yet(asset, "ledger")
         try:
             with connect(project.work_file, read_only=True) as con:
                 lines = balance_of(con, project, tool)
@@ -106,6 +110,10 @@ def _expectations(project: Project, tool: Tool, layer: str, rules: tuple[Rule, .
         pool=WRITER,
     )
     def expectations(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
+        if not _is_built(project, layer, tool):
+            for check in context.selected_asset_check_keys:
+                yield _nothing_yet(asset, check.name)
+            return
         with connect(project.work_file, read_only=True) as con:
             for check in sorted(context.selected_asset_check_keys, key=lambda check: check.name):
                 rule = named[check.name]
@@ -114,6 +122,30 @@ def _expectations(project: Project, tool: Tool, layer: str, rules: tuple[Rule, .
                 yield _verdict(asset, check.name, rule, rows, counted[0] if counted else None)
 
     return expectations
+
+
+NOTHING_YET = (
+    "There is nothing to check yet: no build of this tool has come to its end; mend what failed and build again."
+)
+
+
+def _is_built(project: Project, layer: str, tool: Tool) -> bool:
+    """Whether a build of `tool` ever came to its end, so that there is something to check."""
+    if not project.work_file.exists():
+        return False
+    with connect(project.work_file, read_only=True) as con:
+        needed = (("ledger", "balance"), ("quality", "finding"), ("quality", "rule"), (layer, tool.name))
+        return all(table_exists(con, *table) for table in needed)
+
+
+def _nothing_yet(asset: dg.AssetKey, name: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"why": NOTHING_YET},
+    )
 
 
 COUNTED = "SELECT rows_checked, rows_failed FROM quality.rule WHERE layer = ? AND table_name = ? AND rule = ?"

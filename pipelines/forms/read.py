@@ -32,9 +32,13 @@ NO_WORKBOOK = "cannot be read as an XLSForm workbook; open it in a spreadsheet a
 
 def read_form(path: Path, tool: str, version: str) -> Form:
     """The form in the workbook at `path`; SchemaError says what is wrong with it and where."""
+    return form_of_rows(read_sheets(path), tool=tool, version=version, where=str(path))
+
+
+def read_sheets(path: Path) -> Sheets:
+    """The rows of the workbook at `path`, whatever they mean; SchemaError where it is none."""
     with _pyxform_errors(str(path)):
-        sheets = _sheets(get_xlsform(_definition(path)))
-    return form_of_rows(sheets, tool=tool, version=version, where=str(path))
+        return _sheets(get_xlsform(_definition(path)))
 
 
 def read_markdown(text: str, tool: str = "t", version: str = "1") -> Form:
@@ -47,14 +51,19 @@ def read_markdown(text: str, tool: str = "t", version: str = "1") -> Form:
 
 def form_of_kobo(content: Mapping[str, Any], tool: str, version: str) -> Form:
     """The form that a Kobo server keeps as the `content` of one asset version."""
+    where = f"{tool}, version {version} on the server"
+    return form_of_rows(sheets_of_kobo(content), tool=tool, version=version, where=where)
+
+
+def sheets_of_kobo(content: Mapping[str, Any]) -> Sheets:
+    """The rows of such a `content`, whatever they mean."""
     languages = [name or "default" for name in content.get("translations") or [None]]
-    sheets = Sheets(
+    return Sheets(
         survey=[_kobo_row(row, languages, number) for number, row in enumerate(content.get("survey", []), start=2)],
         choices=[_kobo_row(row, languages, number) for number, row in enumerate(content.get("choices", []), start=2)],
         settings={key: str(value) for key, value in (content.get("settings") or {}).items()},
         languages=tuple(languages),
     )
-    return form_of_rows(sheets, tool=tool, version=version, where=f"{tool}, version {version} on the server")
 
 
 def xform_of(path: Path) -> str:

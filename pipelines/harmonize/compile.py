@@ -20,6 +20,8 @@ from pipelines.harmonize.served import Archived, Key, served_forms
 from pipelines.project.crosswalk import Computed, Crosswalk, Entry, Layout, Rules, read_crosswalk
 from pipelines.project.tool import Tool
 
+JOINS = "it only says which row of another sheet its row belongs to"
+
 
 def plan_of(tool: Tool, archived: Sequence[Archived]) -> Plan:
     """The plan of `tool`, with the form versions that are archived for it."""
@@ -131,28 +133,49 @@ def _like(shape: Shape) -> tuple[object, ...]:
 
 
 def _layout_shape(tool: Tool, name: str, layout: Layout, tables: Mapping[str, Table]) -> Shape:
+    repeats = _layout_repeats(tool, name, layout, tables)
     landings = {
-        header: _layout_landing(tool, name, header, entry, tables[""])
+        header: _layout_landing(tool, name, header, entry, tables[repeats.get(layout.repeat_of(header), "")])
         for header, entry in layout.columns.items()
         if entry.to
     }
+    landings = {path: replace(landing, repeat=layout.repeat_of(path)) for path, landing in landings.items()}
     splits = {header: entry.split for header, entry in layout.columns.items() if entry.split}
-    unmapped = {header: entry.unmapped for header, entry in layout.columns.items() if entry.unmapped}
+    unmapped = {f"{repeat}/{column}": JOINS for repeat, column in layout.joins()}
+    unmapped |= {header: entry.unmapped for header, entry in layout.columns.items() if entry.unmapped}
+    unmapped = {path: why for path, why in unmapped.items() if path not in landings and path not in splits}
     constants = (Computed(to=to, constant=text) for to, text in layout.constants.items())
     derived = tuple(filter(None, (derived_of(constant, landings, tables) for constant in constants)))
-    return Shape(name, None, landings, splits, {}, unmapped, layout, derived)
+    return Shape(name, None, landings, splits, repeats, unmapped, layout, derived)
+
+
+def _layout_repeats(tool: Tool, name: str, layout: Layout, tables: Mapping[str, Table]) -> dict[str, str]:
+    """The table of each repeat of a layout, which stands within the same tables as the layout says."""
+    for repeat, rule in layout.repeats.items():
+        around = tuple(layout.repeats[outer].into for outer in layout.around(repeat))
+        if not rule.into or rule.into not in tables or tables[rule.into].within != around:
+            known = ", ".join(suffix for suffix, table in tables.items() if suffix and table.within == around) or "none"
+            where = f"within '{rule.within}' " if rule.within else ""
+            message = (
+                f"{tool.crosswalk_file}, layout '{name}', repeat '{repeat}': {tool.name} has no repeat '{rule.into}' "
+                f"{where}(it has {known}); name one of them as 'into'."
+            )
+            raise ConfigError(message)
+    return {repeat: rule.into for repeat, rule in layout.repeats.items()}
 
 
 def _layout_landing(tool: Tool, name: str, header: str, entry: Entry, table: Table) -> Landing:
     for column in table.columns:
         parts = [physical for physical, _ in column.physical]
         if entry.to == column.name:
-            whole = Landing(header, "", "", column.name, tuple(parts), column.kind, entry.recode, careful=True)
+            whole = Landing(
+                header, "", table.suffix, column.name, tuple(parts), column.kind, entry.recode, careful=True
+            )
             return replace(whole, factor=entry.factor)
         if column.kind == "geopoint" and entry.to in parts:
-            return Landing(header, "", "", column.name, (entry.to,), "double", entry.recode, careful=True)
+            return Landing(header, "", table.suffix, column.name, (entry.to,), "double", entry.recode, careful=True)
     message = (
-        f"{tool.crosswalk_file}, layout '{name}', column '{header}': no version of {tool.name} has a column "
+        f"{tool.crosswalk_file}, layout '{name}', column '{header}': no version of {table.name} has a column "
         f"'{entry.to}'; write the name of one that exists, or 'unmapped' with a reason."
     )
     raise ConfigError(message)

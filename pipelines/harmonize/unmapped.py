@@ -4,11 +4,11 @@ The answers themselves wait in quarantine, or stand noted in their cell; here ea
 with the line that would map it. Sentences for a log hold columns and numbers, never a text.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipelines.archive.leaves import leaves
 from pipelines.archive.reading import Attached, attached
 from pipelines.harmonize.careful import Knowledge
 from pipelines.harmonize.compile import plan_of
@@ -65,7 +65,7 @@ def left_open(project: Project, tool: str, source: str, asset: str, layout: str)
     where = ", ".join(f"'{path}': {number}" for path, number in sorted(texts.items()))
     return (
         f"{texts.total()} texts are none that layout '{layout}' or the form knows ({where}); "
-        f"`cccm unmapped {tool}` names them after the next build, each with the line that maps it"
+        f"`cccm unmapped {tool} --show-values` names them after the next build, each with the line that maps it"
     )
 
 
@@ -74,12 +74,11 @@ def _unmapped(
 ) -> Iterator[Unmapped]:
     """What `shape` leaves open of its archived rows, or of those of one asset (source, asset)."""
     rows_of = "form_version = ? AND n_answers IS NOT NULL" + (" AND source = ? AND asset = ?" if asset else "")
-    found = con.execute(f"SELECT raw FROM {archive.current} WHERE {rows_of}", [shape.name, *asset])
+    found = con.execute(f"SELECT raw, raw_kind FROM {archive.current} WHERE {rows_of}", [shape.name, *asset])
     said: dict[str, Counter[str]] = {}
     while rows := found.fetchmany(1000):
-        for (raw,) in rows:
-            for path, text in json.loads(raw).items():
-                said.setdefault(path, Counter())[text] += 1
+        for leaf in (leaf for row in rows for leaf in leaves(*row)):
+            said.setdefault(leaf.path, Counter())[leaf.text] += 1
     for path in sorted(said):
         yield from _of_column(plan, shape, knowledge, path, said[path])
 

@@ -22,6 +22,12 @@ SELECT tool, layout, path AS "column", text, answers, line FROM ledger.unmapped
 WHERE tool IN (SELECT unnest(?::VARCHAR[])) ORDER BY tool, layout, path, answers DESC, text
 """
 
+UNMAPPED_COUNTED = """
+SELECT tool, layout, path AS "column", count(*) FILTER (text <> '') AS texts, sum(answers)::BIGINT AS answers,
+       coalesce(max(line) FILTER (text = ''), '') AS line
+FROM ledger.unmapped WHERE tool IN (SELECT unnest(?::VARCHAR[])) GROUP BY ALL ORDER BY ALL
+"""
+
 
 def quarantined(project: Project, tools: Sequence[str] | None = None, *, restricted: bool = False) -> list[Line]:
     """A line for each answer of `tools` (of all where none is named) in quarantine: its place, why, what would land it.
@@ -34,9 +40,12 @@ def quarantined(project: Project, tools: Sequence[str] | None = None, *, restric
     return [{name: value for name, value in row.items() if name != "text"} for row in rows]
 
 
-def unmapped(project: Project, tools: Sequence[str] | None = None) -> list[Line]:
-    """A line for each column and text of a file that a layout leaves open."""
-    return _read(project, tools, UNMAPPED)
+def unmapped(project: Project, tools: Sequence[str] | None = None, *, values: bool = False) -> list[Line]:
+    """A line for each column of a file that a layout leaves open: in whole, with what would map it, or in some `texts`.
+
+    With `values`, a line for each of those texts, and what would map it: people wrote them, so they may hold anything.
+    """
+    return _read(project, tools, UNMAPPED if values else UNMAPPED_COUNTED)
 
 
 def _read(project: Project, tools: Sequence[str] | None, sql: str) -> list[Line]:

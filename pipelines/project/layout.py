@@ -3,7 +3,7 @@
 How such a file is read is sources/; what becomes of its cells is harmonize/.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
@@ -62,12 +62,29 @@ class ColumnEntry(Entry):
         return self
 
 
+class RepeatSheet(StrictModel):
+    """A sheet of which several rows may belong to one row of the layout's own sheet, or of the repeat `within`.
+
+    They belong together where the column of this sheet says what the column of that one says, each as `joined_by`
+    names them. The rows land in the table of the repeat `into`.
+    """
+
+    sheet: str = ""
+    into: str = ""
+    within: str = ""
+    joined_by: Mapping[str, str] = Field(default_factory=lambda: {"_parent_index": "_index"}, min_length=1)
+
+    def named(self, name: str) -> Self:
+        """This, with the sheet and the table that it has where nothing else is said: those called `name`."""
+        return self.model_copy(update={"sheet": self.sheet or name, "into": self.into or name})
+
+
 class Layout(StrictModel):
     """How a file of another system reads: its writing, its key, and where each column goes.
 
     `constants` says what column has one value in all its rows, such as the kind of site that the whole file is about.
     `encoding` may be auto; a second column "x" is called "x#2". `zone` is the clock of whoever wrote the file, where a
-    time names none.
+    time names none. The column "age" of the repeat "member" is called "member/age".
     """
 
     encoding: str = "utf-8-sig"
@@ -78,6 +95,7 @@ class Layout(StrictModel):
     dates: tuple[str, ...] = ()
     zone: str = "+00:00"
     submitted_at: SubmittedAt = SubmittedAt()
+    repeats: Mapping[str, RepeatSheet] = Field(default_factory=dict)
     constants: Mapping[str, str] = Field(default_factory=dict)
     columns: Mapping[str, ColumnEntry]
 
@@ -95,3 +113,29 @@ class Layout(StrictModel):
     @classmethod
     def _offset(cls, zone: str) -> str:
         return check_zone(zone)
+
+    @field_validator("repeats")
+    @classmethod
+    def _named(cls, repeats: Mapping[str, RepeatSheet]) -> Mapping[str, RepeatSheet]:
+        before: set[str] = set()
+        for name, repeat in repeats.items():
+            if not name or "/" in name:
+                raise ValueError(f"{name!r} is no name for a repeat: write a word without /")
+            if repeat.within and repeat.within not in before:
+                raise ValueError(f"{name!r} is within {repeat.within!r}, which no repeat above it is called: name one")
+            before.add(name)
+        return {name: repeat.named(name) for name, repeat in repeats.items()}
+
+    def repeat_of(self, path: str) -> str:
+        """The repeat that the column `path` is of; empty for a column of the layout's own sheet."""
+        name, parted, _ = path.partition("/")
+        return name if parted and name in self.repeats else ""
+
+    def around(self, repeat: str) -> tuple[str, ...]:
+        """The repeats around this one, outermost first."""
+        outer = self.repeats[repeat].within
+        return (*self.around(outer), outer) if outer else ()
+
+    def joins(self) -> Iterator[tuple[str, str]]:
+        """(repeat, column) of each column that only says which row of another sheet a row belongs to."""
+        return ((name, column) for name, repeat in self.repeats.items() for column in repeat.joined_by)

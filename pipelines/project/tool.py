@@ -4,6 +4,7 @@ What a version asks is forms/. A question-level fact never stands here: it is a 
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +79,7 @@ class Tool(ToolFile):
     def versions(self) -> tuple[str, ...]:
         """Every version that has a workbook, oldest first ("2026-2" before "2026-10")."""
         files = (file for file in self.folder.glob("*.xlsx") if not file.name.startswith(("~$", ".")))
-        return tuple(sorted((file.stem for file in files), key=_naturally))
+        return in_order(file.stem for file in files)
 
     def form_file(self, version: str) -> Path:
         """The workbook of `version`."""
@@ -95,12 +96,22 @@ class Tool(ToolFile):
 
 def read_tool(folder: Path) -> Tool:
     """The tool whose folder this is."""
-    if not NAME.fullmatch(folder.name):
+    check_name(folder.name, str(folder))
+    return Tool(name=folder.name, folder=folder, **dict(read_yaml(folder / "tool.yml", ToolFile)))
+
+
+def check_name(name: str, where: str) -> None:
+    """Nothing, or ConfigError where `name`, found at `where`, is none that a tool can have."""
+    if not NAME.fullmatch(name):
         raise ConfigError(
-            f"{folder} is no name for a tool: rename it to small letters, digits and single underscores, such as "
+            f"{where} is no name for a tool: rename it to small letters, digits and single underscores, such as "
             "'exit_interview'."
         )
-    return Tool(name=folder.name, folder=folder, **dict(read_yaml(folder / "tool.yml", ToolFile)))
+
+
+def in_order(versions: Iterable[str]) -> tuple[str, ...]:
+    """`versions`, the oldest first: "2026-2" before "2026-10"."""
+    return tuple(sorted(versions, key=_naturally))
 
 
 def _naturally(version: str) -> tuple[tuple[int, int, str], ...]:

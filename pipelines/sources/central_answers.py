@@ -123,8 +123,9 @@ def utc(text: str) -> datetime:
     """The moment in one of Central's times (`2026-11-22T02:33:27.471Z`), UTC without zone."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
-    except ValueError as error:
-        raise ServerError(f"The server gave {text!r} for a time; ask the server's administrator.") from error
+    except ValueError:  # whose words repeat the text
+        message = "The server gave something that is no time where one belongs; ask the server's administrator."
+        raise ServerError(message) from None
 
 
 def status_of(review_state: str) -> str:

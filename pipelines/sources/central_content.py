@@ -5,6 +5,7 @@ Which are wanted is decided in central_sync.py. XML is taken for whatever the ta
 edited (by which version?), what is encrypted, and every form whose columns could mean two questions.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ ROWS_OF_A_TABLE = 2000
 
 WORTH_A_TABLE = 20
 """A table is fetched where more than one in so many of its submissions is wanted; one by one is thirty times slower."""
+
+AHEAD = 2
+"""As many stretches are under way while another is archived: one is being made, one is being read."""
 
 FEW = 10
 """So many are asked for one by one, however small the table: the server writes down every export in its audit log."""
@@ -64,14 +68,16 @@ class Contents:
         come.
         """
         parted = (_Stretch(rows, [row for row in rows if row.server_id in wanted]) for rows in _stretches(index))
-        stretches = [stretch for stretch in parted if stretch.wanted]
-        with TemporaryDirectory(prefix="cccm-") as folder, self._pool, ThreadPoolExecutor(1) as ahead:
-            file = Path(folder) / "tables.zip"
-            coming = [ahead.submit(self._fetched, stretch, file) for stretch in stretches[:1]]
-            for following in [*stretches[1:], None]:
-                content = coming.pop().result() if coming else []
-                if following:
-                    coming.append(ahead.submit(self._fetched, following, file))
+        waiting = [stretch for stretch in parted if stretch.wanted]
+        with TemporaryDirectory(prefix="cccm-") as folder, self._pool, ThreadPoolExecutor(AHEAD) as ahead:
+            coming = deque(
+                ahead.submit(self._fetched, stretch, Path(folder) / f"{number}.zip")
+                for number, stretch in enumerate(waiting[:AHEAD])
+            )
+            for number in range(len(waiting)):
+                content = coming.popleft().result()
+                for following in waiting[number + AHEAD : number + AHEAD + 1]:
+                    coming.append(ahead.submit(self._fetched, following, Path(folder) / f"{number + AHEAD}.zip"))
                 yield content
 
     def _fetched(self, stretch: _Stretch, file: Path) -> list[Content]:
@@ -87,6 +93,8 @@ class Contents:
             exported = _persistently(lambda: list(read_export(self._downloaded(stretch, file), self._outline)))
         except UnfitError:
             return {}
+        finally:
+            file.unlink(missing_ok=True)
         told = {one.submission.server_id: one for one in exported if not (one.edited or one.sealed)}
         return {
             row.server_id: Content(told[row.server_id].submission, told[row.server_id].files_expected)

@@ -1,9 +1,10 @@
 """Being let in by an ODK Central server: a session, opened with an e-mail address and a password.
 
-It lasts a day. The client opens one for its first request and another when the server has forgotten it (401).
+It lasts a day, or as the server is set. The client opens one for its first request, and another shortly before it ends,
+or when the server has forgotten it (401). How long it lasts is told by the server's clock alone: ours may be wrong.
 """
 
-from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -11,14 +12,26 @@ import msgspec
 from pipelines.errors import AuthError, ServerError
 from pipelines.project.secret import Secret
 from pipelines.sources.client import Client
+from pipelines.sources.credentials import Session
 
 
 class _Opened(msgspec.Struct):
     token: str
+    created: str = msgspec.field(name="createdAt", default="")
+    expires: str = msgspec.field(name="expiresAt", default="")
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the session lasts; None where the server says nothing sensible."""
+        try:
+            lasts = datetime.fromisoformat(self.expires) - datetime.fromisoformat(self.created)
+        except (ValueError, TypeError):
+            return None
+        return lasts.total_seconds() if lasts.total_seconds() > 0 else None
 
 
 class CentralSession:
-    """Opens sessions on one server; calling it gives the headers of a new one, as Client takes its credentials."""
+    """Opens sessions on one server; calling it gives a new one, as Client takes its credentials."""
 
     def __init__(self, url: str, email: Secret, password: Secret, *, named: str, ca_file: Path | None = None) -> None:
         self._email, self._password, self._named = email, password, named
@@ -29,8 +42,8 @@ class CentralSession:
         """How many requests it took to be let in."""
         return self._door.requests
 
-    def __call__(self) -> Mapping[str, Secret]:
-        """The headers of a new session; AuthError where e-mail and password do not fit."""
+    def __call__(self) -> Session:
+        """A new session; AuthError where e-mail and password do not fit."""
         said = {"email": self._email, "password": self._password}
         try:
             opened = msgspec.json.decode(self._door.post_json("/v1/sessions", said, again=True), type=_Opened)
@@ -42,4 +55,4 @@ class CentralSession:
         if opened is None:
             message = f"source '{self._named}' refused the e-mail address or the password; set both anew (email_env)."
             raise AuthError(message)
-        return {"Authorization": Secret(f"Bearer {opened.token}")}
+        return Session({"Authorization": Secret(f"Bearer {opened.token}")}, opened.seconds)

@@ -167,6 +167,7 @@ def _archive(form: _Form, wanted: Collection[str], index: Index, shown: Mapping[
     arrived: set[str] = set()
     outline = run.outlines.of(run.source, run.asset, "", "odk_csv")
     contents = Contents(form.central, run.asset, outline, form.manner.parallel)
+    run.counting.expect(len(wanted))
     form.progress(len(index.rows) - len(wanted))
     for some in contents.of(wanted, index.rows):
         _know_versions(form, some)

@@ -1,14 +1,14 @@
 """Bring an asset's archive up to date with the export files that lie in a folder: Assist exports, published rounds.
 
-Which files those are is inbox.py, how one becomes cells table_file.py, the key of a row row_key.py, and what the IMO is
-told export_told.py. Where a cell's text belongs is the layout in crosswalk.yml, and done by harmonize/. Here a row
-becomes a submission as it stands.
+Which files those are is inbox.py, how one becomes cells table_file.py, how rows of several sheets become one
+repeat_sheets.py, the key of a row row_key.py, and what the IMO is told export_told.py. Where a cell's text belongs is
+the layout in crosswalk.yml, and done by harmonize/. Here a row becomes a submission as it stands.
 """
 
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -23,9 +23,10 @@ from pipelines.project.times import offset, readings
 from pipelines.sources.export_told import Told, listed
 from pipelines.sources.inbox import files_to_read, name_of
 from pipelines.sources.project_key import project_key
+from pipelines.sources.repeat_sheets import check_sheets, headers_of, rows_of
 from pipelines.sources.row_key import RowKeys, check_standing
 from pipelines.sources.sync import SyncReport
-from pipelines.sources.table_file import Table, read_bytes, table_of
+from pipelines.sources.table_file import WORKBOOK_STARTS, Table, read_bytes, table_of
 from pipelines.store.duck import sync_file
 
 RAW_KIND = "csv_row"
@@ -38,12 +39,15 @@ Key = Callable[[], bytes]
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """A file as it was read: its name below the inbox, its hash, when it was last changed (UTC), its table."""
+    """A file as it was read: its name below the inbox, its hash, when it was last changed (UTC), its table, and the
+    tables of its further sheets by repeat.
+    """
 
     name: str
     sha256: str
     changed_at: datetime
     table: Table
+    sheets: Mapping[str, Table]
 
 
 def sync_export(
@@ -85,14 +89,16 @@ def sync_export(
 
 def check_export(path: Path, layout_name: str, layout: Layout) -> None:
     """Nothing, or the error that a sync of the file at `path` would end in."""
-    _table(read_bytes(path), str(path), layout_name, layout)
+    table, sheets = _tables(read_bytes(path), str(path), layout_name, layout)
+    for _ in rows_of(table, sheets, layout, str(path)):
+        pass
 
 
 def _record(run: Run, files: list[ExportFile], layout_name: str, layout: Layout, key: Key) -> SyncReport:
     told = Told(layout_name, layout)
     rows: dict[str, Submission] = {}
     for file in files:
-        told.of_headers(file.table.headers)
+        told.of_headers(headers_of(file.table, file.sheets, layout))
         for submission in _submissions(file, layout_name, layout, key, told):
             standing = rows.get(submission.root_id)
             told.replaced += standing is not None and standing.raw != submission.raw
@@ -108,14 +114,15 @@ def _read(path: Path, source: Source, layout_name: str, layout: Layout, attachme
     content = read_bytes(path)
     digest = sha256(content).hexdigest()
     _keep(content, attachments / digest)
-    table = _table(content, str(path), layout_name, layout)
+    table, sheets = _tables(content, str(path), layout_name, layout)
     changed_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
-    return ExportFile(name_of(path, source), digest, changed_at, table)
+    return ExportFile(name_of(path, source), digest, changed_at, table, sheets)
 
 
-def _table(content: bytes, named: str, layout_name: str, layout: Layout) -> Table:
-    """The table in `content`, with every column that its rows cannot do without."""
-    table = table_of(content, named, encoding=layout.encoding, delimiter=layout.delimiter, sheet=layout.sheet)
+def _tables(content: bytes, named: str, layout_name: str, layout: Layout) -> tuple[Table, dict[str, Table]]:
+    """The table in `content` and those of its repeats, with every column that their rows cannot do without."""
+    writing = {"encoding": layout.encoding, "delimiter": layout.delimiter}
+    table = table_of(content, named, sheet=layout.sheet, **writing)
     wanted = [*layout.id.named, *filter(None, [layout.submitted_at.column])]
     absent = [column for column in wanted if column not in table.headers]
     if absent:
@@ -123,7 +130,14 @@ def _table(content: bytes, named: str, layout_name: str, layout: Layout) -> Tabl
             f"{named} has no column '{absent[0]}', which layout '{layout_name}' needs; it begins with "
             f"{listed(table.headers[:5])}: correct the layout, its delimiter, or the file."
         )
-    return table
+    if layout.repeats and not content.startswith(WORKBOOK_STARTS):
+        message = (
+            f"{named} is no workbook and has no sheets for the repeats of layout '{layout_name}'; export it as .xlsx."
+        )
+        raise ConfigError(message)
+    sheets = {name: table_of(content, named, sheet=one.sheet, **writing) for name, one in layout.repeats.items()}
+    check_sheets(table, sheets, layout, named)
+    return table, sheets
 
 
 def _keep(content: bytes, place: Path) -> None:
@@ -147,8 +161,7 @@ def _keep(content: bytes, place: Path) -> None:
 def _submissions(file: ExportFile, layout_name: str, layout: Layout, key: Key, told: Told) -> Iterator[Submission]:
     """Each row of `file` as a submission; a second row of the same id is another one, so that none hides another."""
     keys = RowKeys(layout.id, key)
-    for number, row in file.table.numbered():
-        cells = {header: cell for header, cell in zip(file.table.headers, row, strict=True) if cell}
+    for number, cells in rows_of(file.table, file.sheets, layout, file.name):
         sent_at = _sent_at(cells.get(layout.submitted_at.column, ""), layout)
         told.without_time += sent_at is None and bool(layout.submitted_at.column)
         yield Submission(

@@ -102,6 +102,11 @@ class Seen:
         """The `_id` of each row."""
         return tuple(row.server_id for row in self.envelopes)
 
+    @property
+    def told(self) -> "Seen":
+        """The same without its rows, so that the page need not be kept."""
+        return Seen((), (), self.unshown)
+
 
 class Kobo:
     """One KoboToolbox server; several threads may ask it at once."""

@@ -121,15 +121,16 @@ def utc(text: str) -> datetime:
     """The moment in `text` as UTC without zone; Kobo's times carry no zone and are UTC."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ServerError(f"The server gave {text!r} for a time; ask the server's administrator.") from error
+    except ValueError:  # whose words repeat the text
+        message = "The server gave something that is no time where one belongs; ask the server's administrator."
+        raise ServerError(message) from None
     return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
 
 
 def _sent_at(text: str) -> datetime | None:
     """When a submission arrived; a leap second is the one before it, and no time is none: the raw text stays."""
     try:
-        return utc(re.sub(r":60(?=\D|$)", ":59", text))
+        return utc(re.sub(r":60(?=\D|$)", ":59", text) if ":60" in text else text)
     except ServerError:
         return None
 
@@ -174,6 +175,8 @@ def _file(said: dict[str, Any]) -> AttachedFile:
 
 def _with_absent(listed: tuple[AttachedFile, ...], named: Sequence[tuple[str, str]]) -> tuple[AttachedFile, ...]:
     """`listed`, and what the answers name beyond it; a server writes some signs of a name in its own way."""
+    if not named:
+        return listed
     there = {_plain(file.file_name) for file in listed}
     absent = {(question, name) for question, name in named if _plain(name) not in there}
     return (*listed, *(AttachedFile(file_name=name, question=question) for question, name in sorted(absent)))

@@ -1,6 +1,7 @@
 """Fetch the files of submissions into the store, by the hash of what they hold.
 
 A file is done when all of it came and is what its name says; until then it stays awaited, and a later run asks again.
+Where nobody says how long it is (a proxy drops the length), its MD5 in the ETag or a second sight of it is the proof.
 Which are wanted is archive/attachments.py. The name that a phone gave a file is never a path here, and what the server
 calls it only as far as it is a plain word.
 """
@@ -9,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import file_digest, md5
 from mimetypes import guess_type
 from pathlib import Path
 from uuid import uuid4
@@ -16,8 +18,9 @@ from uuid import uuid4
 from pipelines.archive.archive import Run
 from pipelines.archive.attachments import Wanted
 from pipelines.errors import CccmError, DataError, DiskError
-from pipelines.sources.client import Client
+from pipelines.sources.client import Client, Downloaded
 from pipelines.sources.ranges import read_parts
+from pipelines.sources.retry import Unreached
 from pipelines.store.duck import sync_file
 
 AT_ONCE = 50
@@ -28,6 +31,8 @@ IN_VAIN = 20
 
 Place = Callable[[str, Wanted], str]
 """(asset, file) -> the path of the file on the server."""
+
+UNPROVEN = "A file came twice, and not the same, from a server that does not say how long it is; it is awaited."
 
 PAGES = ("text/html", "application/xhtml+xml", "application/json")
 """What a server sends instead of a file when it has something to say."""
@@ -114,6 +119,8 @@ def _fetched(client: Client, where: Callable[[], str], file: Wanted, store: Path
         problem = _problem(file, draft, came.size, came.content_type)
         if problem:
             return DataError(problem)
+        if not (came.counted or _is_its_etag(came, draft) or _comes_again(client, where(), came, store)):
+            return Unreached(UNPROVEN)
         _keep(draft, store / came.sha256)
     except DiskError:
         raise
@@ -122,6 +129,22 @@ def _fetched(client: Client, where: Callable[[], str], file: Wanted, store: Path
     finally:
         draft.unlink(missing_ok=True)
     return came.sha256
+
+
+def _is_its_etag(came: Downloaded, draft: Path) -> bool:
+    """Whether the server named the MD5 of the file as its ETag, as Central and stores of objects do."""
+    named = came.etag.removeprefix("W/").strip('"').lower()
+    with draft.open("rb") as content:
+        return named == file_digest(content, lambda: md5(usedforsecurity=False)).hexdigest()
+
+
+def _comes_again(client: Client, where: str, came: Downloaded, store: Path) -> bool:
+    """Whether a file of which nobody said how long it is comes the same a second time: no two cuts are alike."""
+    second = store / f".{uuid4().hex}.part"
+    try:
+        return client.download(where, second, media=True).sha256 == came.sha256
+    finally:
+        second.unlink(missing_ok=True)
 
 
 def _problem(file: Wanted, draft: Path, size: int, content_type: str) -> str:

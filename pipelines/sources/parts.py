@@ -15,8 +15,10 @@ import msgspec
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
-MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},:]', re.DOTALL)
-"""A whole text, or one mark of structure."""
+OPEN_TEXT = b'"'
+
+MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},:"]', re.DOTALL)
+"""A whole text, or one mark of structure; a quote alone begins a text that never ends."""
 
 STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
@@ -63,6 +65,8 @@ def members(text: bytes) -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     depth, start, key = 0, 0, ""
     for mark in MARKS.finditer(text):
+        if mark[0] == OPEN_TEXT:
+            break
         byte = text[mark.start()]
         depth += STEPS.get(byte, 0)
         opens, closes = byte in b"[{" and depth == 1, byte in b"]}" and depth == 0

@@ -5,13 +5,15 @@ Nothing here knows what stands on a page; that is kobo.py, and what is made of i
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Condition
+from typing import Generic, TypeVar
 
 Part = TypeVar("Part")
 Page = TypeVar("Page")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,41 +57,107 @@ def read_parts(
     *,
     parallel: int,
 ) -> Generator[tuple[Part, Page], None, None]:
-    """Each page as it arrives, with the part it was asked for; `rest` says what is to be asked after it.
+    """Each page as it arrives, with the part it was asked for; `rest`, called in any thread, says what is to be asked
+    after it.
 
-    At most `parallel` requests are under way, and as many pages wait: what follows a page is asked for as that page is
-    handed over. With one at a time there are no threads: each page is dealt with before the next is asked for.
+    At most `parallel` requests are under way, one less for each page but one that waits; what follows a page is asked
+    for as soon as it came, whatever the caller does meanwhile. With one at a time there are no threads: each page is
+    dealt with before the next is asked for.
     """
-    waiting = deque(parts)
-    if parallel == 1:
-        while waiting:
-            part = waiting.popleft()
-            page = ask(part)
-            waiting.extendleft(rest(part, page))
-            yield part, page
+    if parallel > 1:
+        yield from _in_threads(_Pull(deque(parts), ask, rest, most=parallel + 1), parallel)
         return
-    asked: dict[Future[Page], Part] = {}
-    with ThreadPoolExecutor(parallel, thread_name_prefix="pull") as pool:
-        try:
-            while waiting or asked:
-                _ask_more(pool, ask, waiting, asked, parallel)
-                done, _ = wait(asked, return_when=FIRST_COMPLETED)
-                first = next(iter(done))
-                part, page = asked.pop(first), first.result()
-                waiting.extendleft(rest(part, page))
-                _ask_more(pool, ask, waiting, asked, parallel)
-                yield part, page
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _ask_more(
-    pool: ThreadPoolExecutor,
-    ask: Callable[[Part], Page],
-    waiting: deque[Part],
-    asked: dict[Future[Page], Part],
-    parallel: int,
-) -> None:
-    while waiting and len(asked) < parallel:
+    waiting = deque(parts)
+    while waiting:
         part = waiting.popleft()
-        asked[pool.submit(ask, part)] = part
+        page = ask(part)
+        waiting.extendleft(rest(part, page))
+        yield part, page
+
+
+def _in_threads(pull: "_Pull[Part, Page]", parallel: int) -> Generator[tuple[Part, Page], None, None]:
+    with ThreadPoolExecutor(parallel, thread_name_prefix="pull") as pool:
+        threads = [pool.submit(pull.work) for _ in range(parallel)]
+        try:
+            yield from pull.pages()
+        finally:
+            pull.stop()
+        for thread in threads:
+            thread.result()
+
+
+@dataclass(slots=True)
+class _Pull(Generic[Part, Page]):
+    """What is asked for by several threads: the parts that wait, and the pages that came and were not taken yet."""
+
+    waiting: deque[Part]
+    ask: Callable[[Part], Page]
+    rest: Callable[[Part, Page], Iterable[Part]]
+    most: int
+    came: deque[tuple[Part, Page]] = field(default_factory=deque)
+    under_way: int = 0
+    stopped: bool = False
+    changed: Condition = field(default_factory=Condition)
+
+    def work(self) -> None:
+        """Ask for part after part, until nothing is left or another thread has failed."""
+        well = False
+        try:
+            while (part := self._next()) is not None:
+                page = self.ask(part)
+                self._add(part, page, self.rest(part, page))
+            well = True
+        finally:
+            if not well:
+                self.stop()
+
+    def pages(self) -> Iterator[tuple[Part, Page]]:
+        """What came, until nothing more will."""
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self.stopped or self.came or self._nothing_left())
+                if self.stopped or not self.came:
+                    return
+                one = self.came.popleft()
+                self.changed.notify_all()
+            yield one
+
+    def stop(self) -> None:
+        """Ask for nothing any more."""
+        with self.changed:
+            self.stopped = True
+            self.changed.notify_all()
+
+    def _next(self) -> Part | None:
+        with self.changed:
+            self.changed.wait_for(lambda: self.stopped or self._has_room() or self._nothing_left())
+            if self.stopped or not self.waiting:
+                return None
+            self.under_way += 1
+            return self.waiting.popleft()
+
+    def _add(self, part: Part, page: Page, more: Iterable[Part]) -> None:
+        with self.changed:
+            self.waiting.extendleft(more)
+            self.came.append((part, page))
+            self.under_way -= 1
+            self.changed.notify_all()
+
+    def _has_room(self) -> bool:
+        return bool(self.waiting) and self.under_way + len(self.came) < self.most
+
+    def _nothing_left(self) -> bool:
+        return not self.waiting and not self.under_way
+
+
+def one_ahead(pages: Iterable[Page], make: Callable[[Page], Made]) -> Iterator[Made]:
+    """What `make` makes of each page, in another thread, while the caller is busy with the one before."""
+    with ThreadPoolExecutor(1, thread_name_prefix="make") as pool:
+        before: Future[Made] | None = None
+        for page in pages:
+            coming = pool.submit(make, page)
+            if before:
+                yield before.result()
+            before = coming
+        if before:
+            yield before.result()

@@ -1,20 +1,20 @@
 """One look at everything that an asset has on its server: what stands, what differs, what is there at all.
 
-Requests are made and documents prepared by several threads; what they bring is judged and archived by one. Which parts
-are looked at is sync.py, what may be marked as deleted tombstones.py.
+Requests are made by several threads, documents prepared by another; what they bring is judged and archived by one.
+Which parts are looked at is sync.py, what may be marked as deleted tombstones.py.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from threading import Lock
 
 from pipelines.archive.archive import Run
-from pipelines.archive.record import Prepared, prepared
+from pipelines.archive.record import Prepared
 from pipelines.archive.submission import Standing
 from pipelines.errors import ServerError
 from pipelines.sources.kobo import Kobo, Seen, lists_of
-from pipelines.sources.kobo_row import IndexRow, NamedFiles
-from pipelines.sources.ranges import Range, read_parts
+from pipelines.sources.kobo_row import NamedFiles
+from pipelines.sources.ranges import Range, one_ahead, read_parts
 
 MANY = 100
 """Where more rows of a page than this, and more than half, differ, they are read as a range and not one by one."""
@@ -28,12 +28,16 @@ Part = Range | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one request showed: the index's rows, or whole submissions; and what the server counts and did not show."""
+    """What one request showed, and what follows from it: what is to be asked after it, which of its rows are known to
+    stand or differ, and which of the wanted ones it did not show.
+    """
 
-    ids: tuple[int, ...]
-    unshown: int
-    index: tuple[IndexRow, ...] = ()
-    whole: tuple[Prepared, ...] = ()
+    seen: Seen
+    rest: Sequence[Part] = ()
+    full: bool = True
+    present: Sequence[int] = ()
+    differs: Sequence[int] = ()
+    missing: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -56,9 +60,6 @@ class Sweep:
     unshown: int = 0
     doubles: int = 0
     _unclear: dict[int, str] = field(default_factory=dict)
-    _preparing: Lock = field(
-        default_factory=Lock
-    )  # one at a time: they would only wait for each other, and hold memory
 
     def expect(self, standing: Iterable[Standing]) -> None:
         """Take what the archive holds for what should be there."""
@@ -70,8 +71,7 @@ class Sweep:
 
     def read(self, ranges: Iterable[Range]) -> None:
         """Look at `ranges`, archive what was read whole, and fetch what differs."""
-        for _, look in self._looks(ranges):
-            self._keep(look)
+        self._look_at(ranges)
         read_whole = self.run.counts.seen + len(self._unclear)
         self.run.note_unchanged(max(len(self.present) - len(self.differs) - read_whole, 0))
         self.fetch(self.differs)
@@ -79,8 +79,7 @@ class Sweep:
     def fetch(self, server_ids: Sequence[int]) -> None:
         """Archive the submissions with these `_id`, however few the server gives at a time."""
         self.not_given = []
-        for _, look in self._looks(lists_of(server_ids)):
-            self._keep(look)
+        self._look_at(lists_of(server_ids))
         shown = self.shown(self.not_given)
         if shown:
             message = f"The server lists {len(shown)} submissions of asset {self.run.asset} that it does not give"
@@ -105,59 +104,61 @@ class Sweep:
         """`_id` and root id of what we hold as current and the server does not show."""
         return {holder: root_id for root_id, holder in self.holders.items() if holder not in self.present}
 
-    def _looks(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Look]]:
-        return read_parts(parts, self._ask, self._after, parallel=self.parallel)
+    def _look_at(self, parts: Iterable[Part]) -> None:
+        pages = read_parts(parts, self._ask, lambda _, look: look.rest, parallel=self.parallel)
+        with closing(pages):
+            looks = (look for _, look in pages)
+            read = one_ahead(looks, self._read) if self.parallel > 1 else map(self._read, looks)
+            for look, whole in read:
+                self._keep(look, whole)
 
     def _ask(self, part: Part) -> Look:
         """What the server shows of `part`; in any thread."""
         if isinstance(part, tuple):
-            return self._whole(self.kobo.chosen(self.run.asset, part))
-        if part.full:
-            return self._whole(self.kobo.rows(self.run.asset, part))
-        seen = self.kobo.rows(self.run.asset, part, light=True)
-        return Look(seen.ids, seen.unshown, index=tuple(self.kobo.index_rows(seen)))
+            return _of_list(part, self.kobo.chosen(self.run.asset, part))
+        seen = self.kobo.rows(self.run.asset, part, light=not part.full)
+        return self._of_full(part, seen) if part.full else self._of_index(part, seen)
 
-    def _whole(self, seen: Seen) -> Look:
-        """The submissions of a page under the keys that we know them by: older servers did not send a root id, and a
-        key must not move.
+    def _of_full(self, part: Range, seen: Seen) -> Look:
+        stands = sum(one in self.known for one in seen.ids) * 2 > len(seen.ids)
+        rest = part.rest(seen.ids, full=self.always_full or part.up_to is None or not stands)
+        return Look(seen, [rest] if rest else [], present=seen.ids)
+
+    def _of_index(self, part: Range, seen: Seen) -> Look:
+        """What a page of the light index says; where most of it differs, it is to be read whole."""
+        ids = seen.ids
+        differs = [row.server_id for row in self.kobo.index_rows(seen) if not row.shows(self.known.get(row.server_id))]
+        few = len(differs) <= MANY or len(differs) * 2 <= len(ids)
+        rest = part.rest(ids, full=not few)
+        onwards = [rest] if rest else []
+        if few:
+            return Look(seen, onwards, full=False, present=ids, differs=differs)
+        return Look(seen, [Range(part.above, ids[-1], full=True), *onwards], full=False)
+
+    def _read(self, look: Look) -> tuple[Look, list[Prepared]]:
+        """A page, let go of, and its submissions under the keys that we know them by: older servers did not send a root
+        id, and a key must not move.
         """
-        with self._preparing:
-            sent = self.kobo.submissions(seen, self.named_files)
-            keyed = [
-                replace(one, root_id=self.keys[number]) if number in self.keys else one
-                for number, one in zip(seen.ids, sent, strict=True)
-            ]
-            return Look(seen.ids, seen.unshown, whole=tuple(prepared(one) for one in keyed))
+        told = replace(look, seen=look.seen.told)
+        if not look.full:
+            return told, []
+        sent = self.kobo.submissions(look.seen, self.named_files)
+        keyed = [
+            replace(one, root_id=self.keys[number]) if number in self.keys else one
+            for number, one in zip(look.seen.ids, sent, strict=True)
+        ]
+        return told, self.run.counting.prepared(keyed)
 
-    def _after(self, part: Part, look: Look) -> list[Part]:
-        """What is to be asked after `look`."""
-        ids = look.ids
-        if isinstance(part, tuple):
-            missing = tuple(sorted(set(part).difference(ids)))
-            if not ids:
-                self.not_given.extend(missing)
-            return [missing] if ids and missing else []
-        if part.full:
-            stands = sum(one in self.known for one in ids) * 2 > len(ids)
-            rest = part.rest(ids, full=self.always_full or part.up_to is None or not stands)
-            return [rest] if rest else []
-        differs = [row.server_id for row in look.index if not row.shows(self.known.get(row.server_id))]
-        if len(differs) <= MANY or len(differs) * 2 <= len(ids):
-            self.differs.extend(differs)
-            self.present.update(ids)
-            rest = part.rest(ids)
-            return [rest] if rest else []
-        rest = part.rest(ids, full=True)
-        return [Range(part.above, ids[-1], full=True), *([rest] if rest else [])]
-
-    def _keep(self, look: Look) -> None:
+    def _keep(self, look: Look, whole: Sequence[Prepared]) -> None:
         """Archive what was read whole; what may be one thing with something else waits until all was seen."""
-        self.unshown = max(self.unshown, look.unshown)
-        clear = [one for one in look.whole if self._claims_its_key(one)]
+        self.unshown = max(self.unshown, look.seen.unshown)
+        clear = [one for one in whole if self._claims_its_key(one)]
         if clear:
             self.run.record_prepared(clear)
-        self.versions.update(one.submission.form_version for one in look.whole)
-        self.present.update(look.ids if look.whole else ())
+        self.versions.update(one.submission.form_version for one in whole)
+        self.present.update(look.present)
+        self.differs.extend(look.differs)
+        self.not_given.extend(look.missing)
         self.progress(len(self.present))
 
     def _claims_its_key(self, one: Prepared) -> bool:
@@ -180,3 +181,11 @@ class Sweep:
         settled = list(self._unclear)
         self._unclear.clear()
         return settled
+
+
+def _of_list(asked: Sequence[int], seen: Seen) -> Look:
+    """What was shown of submissions that were asked for by name; the rest is asked for again, while any come."""
+    missing = tuple(sorted(set(asked).difference(seen.ids)))
+    if not seen.ids:
+        return Look(seen, missing=missing)
+    return Look(seen, [missing] if missing else [], present=seen.ids)

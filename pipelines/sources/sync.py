@@ -155,6 +155,8 @@ class _Sync:
         found = dict(edges)
         (smallest, count), (largest, _) = found[False], found[True]
         bounds = {largest} - {0}
+        if parallel > 1:
+            self.run.counting.expect(count)
         if count > self.kobo.page:
             shares = [count * share // parallel for share in range(1, parallel)]
             nth = read_parts(shares, lambda n: self.kobo.nth(asset, above=above, n=n), lambda *_: (), parallel=parallel)

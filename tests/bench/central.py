@@ -113,7 +113,7 @@ def synced(url: str, archive: Path) -> tuple[float, float, list[str]]:
 def downloaded(url: str, targets: Sequence[str], folder: Path) -> tuple[float, int]:
     """Seconds and bytes of the same requests, one after another, straight to the disk."""
     session = CentralSession(url, Secret("viewer@example.org"), Secret("viewer-password"), named="central")
-    headers = {name: secret.reveal() for name, secret in session().items()}
+    headers = {name: secret.reveal() for name, secret in session().headers.items() if isinstance(secret, Secret)}
     connection = HTTPConnection(urlsplit(url).netloc)
     start, size = time.perf_counter(), 0
     for number, target in enumerate(targets):

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -23,11 +24,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from tests.central.odata import ProblemError, paged, selected, tag_of
-from tests.central.store import Actor, Def, Form, Store, Submission, Version
+from tests.central.store import Actor, Def, Form, Store, Submission, Version, text_of
 from tests.central.tables import Tables, zipped
 
 PROJECT = 1
 UNKNOWN = (404, 404.1, "Could not find the resource you were looking for.")
+EXCEL = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xls": "application/vnd.ms-excel",
+}
 UNLET = (401, 401.2, "Could not authenticate with the provided credentials.")
 FORBIDDEN = (403, 403.1, "The authentication you provided does not have rights to perform that action.")
 
@@ -42,6 +47,7 @@ class Central:
         self.tags = tags
         self.rows_a_second = rows_a_second
         self.before: Callable[[Request], None] = lambda _: None
+        self.session_lasts = timedelta(days=1)
 
     @contextmanager
     def serve(self) -> Iterator[str]:
@@ -70,6 +76,7 @@ class Central:
             Route(f"{form}.svc/Submissions", self._door(self._odata)),
             Route(f"{form}/versions", self._door(self._versions)),
             Route(f"{form}/versions/{{version}}.xml", self._door(self._version_xml)),
+            Route(f"{form}/versions/{{version}}.{{kind}}", self._door(self._workbook)),
             Route(f"{form}/submissions", self._door(self._list)),
             Route(f"{form}/submissions.csv.zip", self._door(self._tables)),
             Route(f"{form}/submissions/submitters", self._door(self._submitters)),
@@ -109,7 +116,8 @@ class Central:
             return _problem(ProblemError(*UNLET))
         token, now = secrets.token_urlsafe(48), self.store.now()
         self.store.sessions[token] = said["email"]
-        return JSONResponse({"token": token, "csrf": secrets.token_urlsafe(48), "expiresAt": now, "createdAt": now})
+        expires = text_of(datetime.fromisoformat(now) + self.session_lasts)
+        return JSONResponse({"token": token, "csrf": secrets.token_urlsafe(48), "expiresAt": expires, "createdAt": now})
 
     def _unknown(self, _: Request) -> Response:
         raise ProblemError(*UNKNOWN)
@@ -130,6 +138,14 @@ class Central:
         for version in self._of(request).versions:
             if version.version == wanted:
                 return Response(version.xml, media_type="application/xml")
+        raise ProblemError(*UNKNOWN)
+
+    def _workbook(self, request: Request) -> Response:
+        """The workbook that a version was uploaded as; unknown under the end of another kind."""
+        wanted, kind = request.path_params["version"].replace("___", ""), request.path_params["kind"]
+        for version in self._of(request).versions:
+            if version.version == wanted and version.workbook and kind == version.kind:
+                return Response(version.workbook, media_type=EXCEL[kind])
         raise ProblemError(*UNKNOWN)
 
     def _list(self, request: Request) -> Response:

@@ -73,12 +73,14 @@ class Submission:
 
 @dataclass
 class Version:
-    """A published version of a form."""
+    """A published version of a form; `workbook` is what it was uploaded as, where that was no XForm."""
 
     version: str
     xml: str
     published_at: str
     fields: dict[str, Field]
+    workbook: bytes = b""
+    kind: str = "xlsx"
 
     @property
     def hash(self) -> str:
@@ -133,10 +135,11 @@ class Store:
             self._last = max(datetime.now(UTC), self._last + timedelta(milliseconds=1))
             return text_of(self._last)
 
-    def publish(self, form_id: str, xform: str) -> None:
-        """Publish `xform` as the newest version of a form."""
+    def publish(self, form_id: str, xform: str, workbook: bytes = b"", kind: str = "xlsx") -> None:
+        """Publish `xform`, or the workbook that it was made of, as the newest version of a form."""
         form = self.forms.setdefault(form_id, Form(form_id, self.now()))
-        form.versions.append(Version(root_of(xform).get("version", ""), xform, self.now(), fields_of(xform)))
+        said, fields = root_of(xform).get("version", ""), fields_of(xform)
+        form.versions.append(Version(said, xform, self.now(), fields, workbook, kind))
 
     def send(self, form_id: str, xml: str, *, files: Mapping[str, bytes] | None = None, at: str = "") -> str:
         """Take in a submission; its id."""

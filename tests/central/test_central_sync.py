@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from pipelines.archive.archive import Counts
 from pipelines.errors import AuthError
+from pipelines.project.secret import Secret
 from pipelines.sources import central_content, central_media
+from pipelines.sources.central_session import CentralSession
 from tests.central.camp import VISIT, Camp, camp_in
 from tests.central.forms import Node
 
@@ -251,3 +254,11 @@ def test_only_what_a_viewer_may_ask_is_asked(camp: Camp) -> None:
     camp.edit(one, KHANKE)
     camp.sync(full=True)
     assert [said for said in camp.server.asked if "audits" in said or "/users" in said] == []
+
+
+def test_a_session_lasts_as_long_as_the_servers_own_clock_says(tmp_path: Path) -> None:
+    with camp_in(tmp_path) as camp:
+        door = CentralSession(camp.url, Secret("viewer@example.org"), Secret("viewer-password"), named="central")
+        assert door().seconds == 86_400
+        camp.server.session_lasts = timedelta(seconds=-1)
+        assert door().seconds is None

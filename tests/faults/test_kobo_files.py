@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
-from hashlib import sha256
+from hashlib import md5, sha256
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from pipelines.archive.archive import AttachedFile, Counts, Submission, open_archive
 from pipelines.errors import DiskError
 from pipelines.sources.sync import Manner
-from tests.faults.hostile import always, answer, cut, hostile, reset
+from tests.faults.hostile import Exchange, Fault, always, answer, cut, hostile, reset
 from tests.faults.kobo_faults import Row, rows_with
 from tests.flow.camps import NOW, Camps, camps_in
 
@@ -71,6 +71,43 @@ def test_f32_f33_a_file_that_does_not_come_as_it_should_is_awaited_and_comes_lat
         {"attachments_stored": 0, "attachments_awaited": 1},
         {"attachments_stored": 1, "attachments_awaited": 0},
     ]
+
+
+def unframed(*parts: float, etag: str = "") -> Fault:
+    """A proxy that drops the length of files: of the nth answer so great a part comes, of any after them all."""
+    left = list(parts)
+
+    def fault(exchange: Exchange) -> None:
+        reply = exchange.upstream()
+        sent = reply.body[: int(len(reply.body) * (left.pop(0) if left else 1))]
+        exchange.send(reply.head(**({"etag": etag} if etag else {})) + sent)
+
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "downloads", "stands"),
+    [
+        (unframed(), 2, True),
+        (unframed(0.5), 2, False),
+        (unframed(1, 0.5), 2, False),
+        (unframed(0.5, 0.6), 2, False),
+        (unframed(etag=f'"{md5(JPEG).hexdigest()}"'), 1, True),
+        (unframed(0.5, etag=f'W/"{md5(JPEG).hexdigest()}"'), 2, False),
+    ],
+    ids=["whole", "first cut", "second cut", "each cut elsewhere", "whole by its ETag", "cut by its ETag"],
+)
+def test_f08_a_file_without_a_length_is_stored_when_it_is_proven_whole(
+    camps: Camps, fault: Fault, downloads: int, stands: bool
+) -> None:
+    camps.send(1, photo="a.jpg", files={"a.jpg": JPEG})
+    with hostile(camps.url, lambda _m, path, _p, _n: fault if FILE in path else None) as server:
+        report = camps.sync(url=server.url)
+        assert sum(FILE in one.path for one in server.requests) == downloads
+    assert (report.attachments_stored, report.attachments_awaited) == ((1, 0) if stands else (0, 1))
+    assert stored(camps) == ({sha256(JPEG).hexdigest(): JPEG} if stands else {})
+    camps.sync()
+    assert stored(camps) == {sha256(JPEG).hexdigest(): JPEG}
 
 
 def test_f33_a_disk_that_fills_in_the_middle_of_a_file_leaves_no_part_of_it(camps: Camps, small_volume: Path) -> None:

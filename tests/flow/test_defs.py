@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from pipelines.defs.assembly import REFRESH, definitions_of
+from pipelines.defs.checks import NOTHING_YET, checks_of
 from pipelines.defs.running import Request, refresh, steps_of
 from pipelines.defs.slots import PROCESS, free_slots_of_the_dead
 from pipelines.project import Project
@@ -106,6 +107,28 @@ def test_the_writers_slot_of_a_run_that_was_killed_is_given_back(cluster: Projec
         ended = instance.get_run_by_id(run.run_id)
         assert ended is not None
         assert ended.status == dg.DagsterRunStatus.FAILURE
+
+
+EXPECTATION = (
+    "- rule: few_tents\n  holds: tents < 10\n  columns: [tents]\n  why: a camp is small\n  severity: warning\n"
+)
+
+
+def test_where_the_first_build_failed_the_checks_say_that_there_is_nothing_to_check(cluster: Project) -> None:
+    for layer in ("harmonized", "clean"):
+        (cluster.expectations / layer).mkdir(parents=True, exist_ok=True)
+        (cluster.expectations / layer / "fire.yml").write_text(EXPECTATION)
+    (cluster.xlsforms / "fire" / "crosswalk.yml").write_text("versions: {nowhere: 1}\n")
+    built = refresh(cluster, Request("build"), _silent)
+    assert ["fire" in str(outcome.error) for outcome in built.outcomes if outcome.step == "harmonized/fire"] == [True]
+    done = dg.materialize([*checks_of(cluster)], selection=dg.AssetSelection.all_asset_checks(), raise_on_error=True)
+    said = {
+        (check.asset_key.to_user_string(), check.check_name): (check.passed, check.metadata["why"].value)
+        for check in done.get_asset_check_evaluations()
+        if check.asset_key.path[-1] == "fire"
+    }
+    assert len(said) == 3
+    assert set(said.values()) == {(False, NOTHING_YET)}
 
 
 def _specs(project: Project) -> dict[dg.AssetKey, dg.AssetSpec]:

@@ -127,6 +127,7 @@ OPEN = [
     {"column": "اللون", "text": "", "answers": 20},
     {"column": "الوجهة", "text": "المريخ", "answers": 1},
 ]
+COUNTED = [("اسم المخيم", 1, 2), ("الاحتياجات", 1, 3), ("اللون", 0, 20), ("الوجهة", 1, 1)]
 
 
 def test_what_no_layout_says_is_named_with_the_line_that_rescues_it(tmp_path: Path) -> None:
@@ -144,13 +145,17 @@ def test_what_no_layout_says_is_named_with_the_line_that_rescues_it(tmp_path: Pa
         assert (
             "1 columns are not in layout 'assist-2018' and wait in quarantine ('اللون'): add them to crosswalk.yml; "
             "3 texts are none that layout 'assist-2018' or the form knows ('اسم المخيم': 1, 'الاحتياجات': 1, "
-            "'الوجهة': 1); `cccm unmapped exit_interview` names them after the next build, each with the line that "
-            "maps it"
+            "'الوجهة': 1); `cccm unmapped exit_interview --show-values` names them after the next build, each with "
+            "the line that maps it"
         ) in " ".join(done.err.split())
         assert "المريخ" not in done.err
         assert cluster.harmonize()[0].startswith("1 columns are not in layout")
         assert cluster.balanced()
-        named = cluster.cluster.answer("unmapped", TOOL)
+        counted = cluster.cluster.answer("unmapped", TOOL)
+        assert [(row["column"], row["texts"], row["answers"]) for row in counted] == COUNTED
+        assert [bool(row["line"]) for row in counted] == [False, False, True, False]  # which names a column, no text
+        assert not any("text" in row for row in counted)
+        named = cluster.cluster.answer("unmapped", TOOL, "--show-values")
         assert [{name: row[name] for name in ("column", "text", "answers")} for row in named] == OPEN
         held = cluster.rows("SELECT reason, count(*) AS n FROM ledger.quarantine GROUP BY ALL ORDER BY ALL")
         assert held == [

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from pipelines.archive.archive import Archive
+from pipelines.archive.counting import Counting
 from pipelines.archive.formats import make_archive
 from pipelines.demo.phone import multipart, submission_xml
 from pipelines.demo.server import StandIn
@@ -73,7 +74,7 @@ class World(RuleBasedStateMachine):
         make_archive(folder / "camps.duckdb")
         con = self.stack.enter_context(connect(folder / "camps.duckdb"))
         con.execute("SET threads = 1")
-        self.con, self.archive = con, Archive(con)
+        self.con, self.archive = con, Archive(con, Counting())
         self.store = self.stand_in._ground.store
         self.sent = self.edits = self.versions = 0
         self.deleted: list[Submission] = []

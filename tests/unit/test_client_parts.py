@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.sources.parts import decoded, depth, members
@@ -41,11 +41,14 @@ def test_a_list_comes_apart_into_its_rows(said: list[object], ascii_only: bool) 
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.dictionaries(st.text(), VALUES, min_size=1), st.data())
-def test_a_document_cut_anywhere_is_never_taken_for_a_whole_one(said: dict[str, object], data: st.DataObject) -> None:
-    text = json.dumps(said).encode()
-    with pytest.raises(msgspec.DecodeError):
-        members(text[: data.draw(st.integers(0, len(text) - 1))])
+@given(said=st.dictionaries(st.text(), VALUES, min_size=1), ascii_only=st.booleans())
+@example(said={"": [], "}": None}, ascii_only=True)
+@example(said={'"}': {"a": "\\"}, "]": "}"}, ascii_only=False)
+def test_a_document_cut_anywhere_is_never_taken_for_a_whole_one(said: dict[str, object], ascii_only: bool) -> None:
+    text = json.dumps(said, ensure_ascii=ascii_only).encode()
+    for end in range(len(text)):
+        with pytest.raises(msgspec.DecodeError):
+            members(text[:end])
 
 
 def test_what_stands_behind_a_document_is_no_part_of_it() -> None:

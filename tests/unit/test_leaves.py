@@ -136,3 +136,33 @@ def test_sql_comes_to_the_same_digest(document: dict[str, object]) -> None:
         con.execute(LANDED_LEAVES, [US, US, RS, US, RS])
         total = read_value(con, "SELECT coalesce(sum(h) % 18446744073709551616, 0) FROM landed")
     assert (len(found), total) == count_and_digest("r", sent(document), "kobo_json")
+
+
+WRITTEN = st.recursive(
+    st.sampled_from(
+        ["12.50", "12.5", "1e2", "-0", "-0.0", "0", "7", "99999999999999999999", "1.0", "true", "null", "[]", "{}"]
+    )
+    | TEXTS.map(lambda text: json.dumps(text, ensure_ascii=False))
+    | TEXTS.map(json.dumps),
+    lambda value: (
+        st.lists(value, max_size=3).map(lambda some: f"[{','.join(some)}]")
+        | st.lists(st.tuples(st.sampled_from(["a", "b", "c/d", "é"]), value), max_size=4).map(
+            lambda pairs: "{" + ",".join(f'"{key}":{value}' for key, value in pairs) + "}"
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["_id", "a", "b", "c/d", "é"]), WRITTEN), max_size=5))
+def test_a_document_that_is_read_quickly_has_the_answers_of_one_read_with_care(said: list[tuple[str, str]]) -> None:
+    """A blank at its end is enough for a document to be read with care; keys may stand twice here, at any depth."""
+    raw = "{" + ",".join(f'"{key}":{value}' for key, value in said) + "}"
+    try:
+        with_care = leaves(raw + " ", "kobo_json")
+    except ValueError:
+        with pytest.raises(ValueError, match="twice"):
+            leaves(raw, "kobo_json")
+        return
+    assert leaves(raw, "kobo_json") == with_care
+    assert count_and_digest("x", raw, "kobo_json") == count_and_digest("x", raw + " ", "kobo_json")
