@@ -23,7 +23,7 @@ from pipelines.harmonize.ledger import (
     mark_exceptional,
     write_balance,
 )
-from pipelines.harmonize.meanings import write_apart
+from pipelines.harmonize.meanings import sentences, write_apart
 from pipelines.harmonize.missing import write_missing
 from pipelines.harmonize.odk import plain_documents
 from pipelines.harmonize.plan import Plan
@@ -143,12 +143,7 @@ def _shapes_in_use(con: Connection) -> list[str]:
 
 
 def _warnings(plan: Plan) -> tuple[str, ...]:
-    apart = tuple(
-        f"The code '{one.code}' of '{one.path}' in {one.version} means something else than in {one.since}, in "
-        f"{', '.join(one.languages)}: its answers stand as '{one.kept_as}' until the crosswalk says what it is."
-        for one in plan.apart
-    )
-    return apart + tuple(
+    return sentences(plan.apart) + tuple(
         f"{why} Until then, what was sent by it from {source} ({asset}) is read by version {plan.otherwise}."
         for (source, asset, _), why in plan.unread.items()
     )
