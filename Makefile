@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick test-slow check format lint types definitions lock dev bench clean
+.PHONY: help run test test-quick test-slow check format lint types definitions lock dev bench bench-drift clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -64,6 +64,9 @@ dev: $(VENV)/.for-dev $(DEMO)/warehouse.duckdb  ## the Dagster UI on the demo's 
 
 bench: $(VENV)/.for-dev  ## how fast it is, beside the practical limits and others (BENCH=kobo for one part)
 	@for part in $(BENCH); do echo; echo "== $$part"; $(PY) -m tests.bench.$$part || exit 1; done
+
+bench-drift: $(VENV)/.for-dev  ## what becomes of answers when a form changes, beside other tools; writes docs/drift-bench.md
+	$(PY) -m tests.bench.drift
 
 clean:  ## forget the demo's data and every cache
 	rm -rf .cccm .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

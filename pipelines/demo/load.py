@@ -18,7 +18,7 @@ AT_ONCE = 1000
 
 
 def load(ground: Ground, asset_uid: str, version: str, many: Iterable[Mapping[str, Any]]) -> None:
-    """Keep each of `many` answers as a submission of that form version."""
+    """Keep each of `many` answers as a submission of that form version; where it is "", each says its own, or none."""
     asset = _asset(ground, asset_uid)
     answers = enumerate(many)
     while some := list(islice(answers, AT_ONCE)):
@@ -49,7 +49,7 @@ def _submission(ground: Ground, asset: Asset, version: str, number: int, said: M
     row = {
         "formhub/uuid": asset.form_uuid,
         **said,
-        "__version__": version,
+        **({"__version__": version} if version else {}),
         "meta/instanceID": f"uuid:{uuid}",
         "_xform_id_string": asset.uid,
         "_uuid": uuid,

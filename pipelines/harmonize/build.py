@@ -116,7 +116,7 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
     exceptions = unbalanced = find_unbalanced(con, plan)
     if unbalanced:
         land_exceptions(con, plan, archive, knowledge_of(con, plan))
-        derive(con, plan)
+        derive(con, plan, again=True)
         mark_exceptional(con, plan)
         unbalanced = find_unbalanced(con, plan)
     set_period(con, plan, tool.period, project.rounds(tool.name))

@@ -113,7 +113,7 @@ def fates_of(document: Document, plan: Plan, knowledge: Knowledge) -> Fates:
         return fates
     fates.records["", ""] = {}
     rows = _rows_of_repeats(found)
-    for leaf in found:
+    for leaf in sorted(found, key=lambda leaf: leaf.path not in shape.landings):  # who is at home has the column
         _give_fate(leaf, fates, plan, shape, knowledge, rows)
     fates.split = [_placed_split(split, fates) for split in fates.split]
     return fates

@@ -51,10 +51,9 @@ def cells(shape: Shape, table: Table) -> Iterator[Cell]:
     """Every cell of `table` that an answer may rest in, as this shape reads it."""
     used: set[str] = set()
     computed = computed_names(shape, table)
-    for landing in _landings(shape, table):
-        if landing.physical[0] not in used:
-            used.update(landing.physical)
-            yield Cell(landing.physical[0], landing.path, text_of(landing))
+    for landing in read_back(shape, table):
+        used.update(landing.physical)
+        yield Cell(landing.physical[0], landing.path, text_of(landing))
     for column in table.columns:
         names = tuple(name for name, _ in column.physical if name not in computed)
         if not names:
@@ -63,6 +62,15 @@ def cells(shape: Shape, table: Table) -> Iterator[Cell]:
             yield Cell(names[0], "", KINDS[column.kind].text_of(tuple(map(quote, names))))
         else:
             yield from (Cell(name, "", f"CAST({quote(name)} AS VARCHAR)") for name in names if name not in used)
+
+
+def read_back(shape: Shape, table: Table) -> Iterator[Landing]:
+    """The landings that the cells of `table` are read as: of several that share a column, the first."""
+    used: set[str] = set()
+    for landing in _landings(shape, table):
+        if landing.physical[0] not in used:
+            used.update(landing.physical)
+            yield landing
 
 
 def read_cells(con: Connection, read: Iterable[Cell], shape: Shape, table: Table, members: Sql) -> None:

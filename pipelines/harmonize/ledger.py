@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipelines.archive.leaves import RS, US
 from pipelines.archive.reading import Attached
-from pipelines.harmonize.cells import WHOLE_DOCUMENT, read_exceptional
+from pipelines.harmonize.cells import WHOLE_DOCUMENT, read_back, read_exceptional
 from pipelines.harmonize.decode import shape_sql, text_of
 from pipelines.harmonize.derive import astray as computed_astray
 from pipelines.harmonize.derive import computed_names
@@ -153,7 +153,7 @@ def _reading(shape: Shape, table: Table, brief: bool) -> tuple[Sql, Sql, Sql]:
     and how long that is where nothing was answered.
     """
     repeat = shape.repeat_of(table.suffix)
-    landings = list(shape.direct(repeat)) if repeat or not table.suffix else []
+    landings = list(read_back(shape, table)) if repeat or not table.suffix else []
     landed = {name for landing in landings for name in landing.physical} | computed_names(shape, table)
     cells = [[name for name, _ in column.physical if name not in landed] for column in table.columns]
     others = [f"({' OR '.join(f'{quote(name)} IS NOT NULL' for name in names)})::INTEGER" for names in cells if names]

@@ -46,13 +46,33 @@ def _form(content: str, tool: str, version: str, known: Sequence[Form]) -> Form:
     where = f"{tool}, version {version} on the server"
     form, said = _read(content, tool, version, where)
     _refuse_strange_names(form, where)
-    named = next((other for other in known if said and said.split(" ", maxsplit=1)[0] == other.version), None)
-    if named:
-        return replace(form, version=named.version)
-    asked = {(question.path, question.type) for question in form.questions}
-    alike = [other for other in known if {(question.path, question.type) for question in other.questions} == asked]
-    same = next((other for other in alike if say_the_same(form, other)), alike[0] if alike else form)
-    return replace(form, version=same.version)
+    return replace(form, version=_version_of(form, said.split(" ", maxsplit=1)[0], known))
+
+
+def _version_of(form: Form, named: str, known: Sequence[Form]) -> str:
+    """Which of the versions `known` a server's form is; its own where it is none.
+
+    Two versions may ask the same and mean something else by it, so the name that its author gave it comes first, then
+    the words, then what its codes mean, then what is asked; a name alone is believed last, for many forget to change
+    it.
+    """
+    asking_the_same = [other for other in known if _asked(other) == _asked(form)]
+    called_so = [other for other in known if other.version == named]
+    likely = [
+        *(other for other in asking_the_same if other.version == named),
+        *(other for other in asking_the_same if _said(other) == _said(form)),
+        *(other for other in asking_the_same if say_the_same(form, other)),
+    ]
+    return next((other.version for other in (*likely, *asking_the_same, *called_so)), form.version)
+
+
+def _asked(form: Form) -> set[tuple[str, str, tuple[str, ...]]]:
+    return {(question.path, question.type, question.repeats) for question in form.questions}
+
+
+def _said(form: Form) -> tuple[object, object]:
+    labels = {question.path: question.labels for question in form.questions}
+    return labels, {name: [(one.name, one.labels) for one in listed] for name, listed in form.choices.items()}
 
 
 def _read(content: str, tool: str, version: str, where: str) -> tuple[Form, str]:

@@ -18,6 +18,7 @@ from pipelines.project import Project
 SEED = 20261101
 MISSING = 0.35
 ROWS_IN_A_REPEAT = 6
+ROWS_IN_A_NESTED_REPEAT = 2
 TOOL = "bench"
 VERSIONS = ("1", "2", "3")
 PAGE = 1000
@@ -64,7 +65,14 @@ REPEATS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("damaged", "integer"),
         ("area", "decimal"),
     ),
+    "block/household": (
+        ("household_head", "text"),
+        ("members", "integer"),
+        ("needs", "select_multiple needs"),
+    ),
 }
+"""The questions of each repeat, by its path: the last stands inside another."""
+
 LANDMARKS = (("start", "start"), ("end", "end"), ("visited_on", "date"), ("position", "geopoint"))
 """Asked in every version and answered in every submission."""
 
@@ -142,12 +150,20 @@ def documents(size: int, *, careful: float = 0.0) -> Iterator[tuple[str, dict[st
             if position < len(LANDMARKS) or chance.random() >= MISSING:
                 document[path] = pool[int(chance.random() * len(pool))]
         for repeat, answers in rows[version].items():
-            found = [
-                {path: pool[int(chance.random() * len(pool))] for path, pool in answers if chance.random() >= MISSING}
-                for _ in range(int(chance.random() * (ROWS_IN_A_REPEAT + 1)))
-            ]
-            if found:
-                document[repeat] = [row or {answers[0][0]: answers[0][1][0]} for row in found]
+            around = repeat.rpartition("/")[0]
+            holders = document.get(around, []) if around else [document]
+            for holder in holders:
+                most = ROWS_IN_A_NESTED_REPEAT if around else ROWS_IN_A_REPEAT
+                found = [
+                    {
+                        path: pool[int(chance.random() * len(pool))]
+                        for path, pool in answers
+                        if chance.random() >= MISSING
+                    }
+                    for _ in range(int(chance.random() * (most + 1)))
+                ]
+                if found:
+                    holder[repeat] = [row or {answers[0][0]: answers[0][1][0]} for row in found]
         if chance.random() < careful:
             document[odd[version]] = "٣٥"
         yield version, document
@@ -192,15 +208,10 @@ def _write_form(path: Path, version: str) -> None:
     for one in sorted(questions(version), key=lambda one: one.path.rpartition("/")[0]):
         _walk(survey, standing, one.path.split("/")[:-1])
         survey.append([one.type, one.path.rpartition("/")[2], one.name])
-    for repeat in REPEATS:
-        _walk(survey, standing, [])
-        survey.append(["begin_repeat", repeat, repeat])
-        for one in inside(repeat, version):
-            _walk(survey, standing, one.path.split("/")[1:-1])
-            survey.append([one.type, one.name, one.name])
-        _walk(survey, standing, [])
-        survey.append(["end_repeat", None, None])
     _walk(survey, standing, [])
+    for repeat in REPEATS:
+        if "/" not in repeat:
+            _write_repeat(survey, repeat, version)
     choices = book.create_sheet("choices")
     choices.append(["list_name", "name", "label"])
     for list_name, names in CHOICES.items():
@@ -209,6 +220,20 @@ def _write_form(path: Path, version: str) -> None:
     book.create_sheet("settings").append(["form_title"])
     book["settings"].append(["Bench"])
     book.save(path)
+
+
+def _write_repeat(survey: "object", repeat: str, version: str) -> None:
+    """Write a repeat, and behind its questions those inside it."""
+    survey.append(["begin_repeat", repeat.rpartition("/")[2], repeat])
+    standing: list[str] = []
+    for one in inside(repeat, version):
+        _walk(survey, standing, one.path.removeprefix(f"{repeat}/").split("/")[:-1])
+        survey.append([one.type, one.name, one.name])
+    _walk(survey, standing, [])
+    for inner in REPEATS:
+        if inner.rpartition("/")[0] == repeat:
+            _write_repeat(survey, inner, version)
+    survey.append(["end_repeat", None, None])
 
 
 def _walk(survey: "object", standing: list[str], wanted: list[str]) -> None:

@@ -45,7 +45,7 @@ def _bench(folder: Path, size: int, rounds: int) -> None:
     found: dict[str, list[Figures]] = {way: [] for way in WAYS}
     for number in range(1, rounds + 1):
         for way in WAYS:
-            found[way].append(_in_a_process(way, folder / "all"))
+            found[way].append(in_a_process(way, folder / "all"))
             print(f"  round {number}, {way}: {found[way][-1]['seconds']:.2f} s", flush=True)
     _print_ways(found)
     _print_parts(found["ours"])
@@ -72,7 +72,8 @@ def _archive(folder: Path, size: int) -> None:
     print(f"Archive.record: {speed:.2f} s for 10,000, in pages of {PAGE:,}; the archive takes {megabytes:,.0f} MB")
 
 
-def _in_a_process(way: str, folder: Path) -> Figures:
+def in_a_process(way: str, folder: Path) -> Figures:
+    """What `way` takes on the corpus in `folder`, in a process of its own."""
     command = [sys.executable, "-m", "tests.bench.harmonize", "--way", way, "--folder", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result: Figures = json.loads(done.stdout)
@@ -104,7 +105,7 @@ def _print_careful(folder: Path) -> None:
     for share in (0.0, 1.0):
         place = folder / f"careful-{share}"
         list(write_archive(write_project(place), place, CAREFUL, careful=share))
-        seconds[share] = _in_a_process("ours", place)["seconds"]
+        seconds[share] = in_a_process("ours", place)["seconds"]
     each = (seconds[1.0] - seconds[0.0]) / CAREFUL * 1000
     print(f"A submission with a number in Arabic digits (or the like) costs {each:.1f} ms more.")
 

@@ -15,7 +15,7 @@ SQL_TYPES = {"integer": "BIGINT", "decimal": "DECIMAL(18,10)", "date": "DATE", "
 
 
 def land(con: Connection, folder: Path) -> None:
-    """Land the corpus in `folder` into the tables bench, bench__service and bench__block."""
+    """Land the corpus in `folder` into the table bench and one for each repeat."""
     con.execute("SET preserve_insertion_order = false")
     with transaction(con):
         for version in VERSIONS:
@@ -26,7 +26,7 @@ def _land(con: Connection, file: Path, version: str) -> None:
     asked = questions(version)
     declared: dict[str, object] = {"_uuid": "VARCHAR", "_id": "VARCHAR", "_submission_time": "TIMESTAMP"}
     declared |= {one.path: _declared(one) for one in asked}
-    declared |= {repeat: [{one.path: _declared(one) for one in inside(repeat, version)}] for repeat in REPEATS}
+    declared |= {repeat: [_row(repeat, version)] for repeat in REPEATS if "/" not in repeat}
     con.execute(f"CREATE OR REPLACE TEMP TABLE read AS SELECT * FROM {_read(file, declared)}")
     chosen = {
         "_id": '"_uuid"',
@@ -38,9 +38,25 @@ def _land(con: Connection, file: Path, version: str) -> None:
     chosen |= _chosen(asked, "")
     _insert(con, "bench", chosen, "read")
     for repeat in REPEATS:
-        chosen = {"_id": '"_uuid"', "_index": "CAST(i AS VARCHAR)", **_chosen(inside(repeat, version), "row")}
-        rows = f"SELECT _uuid, unnest({quote(repeat)}) AS row, generate_subscripts({quote(repeat)}, 1) AS i FROM read"
-        _insert(con, f"bench__{repeat}", chosen, f"({rows})")
+        table = f"bench__{repeat.rpartition('/')[2]}"
+        chosen = {"_id": '"_uuid"', "_index": "i", **_chosen(inside(repeat, version), "row")}
+        _insert(con, table, chosen, f"({_rows(repeat)})")
+
+
+def _row(repeat: str, version: str) -> dict[str, object]:
+    """What is declared of a row: its questions, and the rows inside it."""
+    inner = {one: [_row(one, version)] for one in REPEATS if one.rpartition("/")[0] == repeat}
+    return {one.path: _declared(one) for one in inside(repeat, version)} | inner
+
+
+def _rows(repeat: str) -> str:
+    """SQL for the rows of a repeat: _uuid, row and i, which says the rows around it too."""
+    around = repeat.rpartition("/")[0]
+    if not around:
+        return f"""SELECT _uuid, unnest({quote(repeat)}) AS row,
+                          CAST(generate_subscripts({quote(repeat)}, 1) AS VARCHAR) AS i FROM read"""
+    return f"""SELECT _uuid, unnest(row.{quote(repeat)}) AS row,
+                      i || '.' || generate_subscripts(row.{quote(repeat)}, 1) AS i FROM ({_rows(around)})"""
 
 
 def _declared(one: Asked) -> str:

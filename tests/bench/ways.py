@@ -98,11 +98,23 @@ def _normalize(con: Connection, folder: Path) -> None:
         today = {one.path: one.name for one in questions(version)}
         with (folder / f"{version}.ndjson").open(encoding="utf-8") as lines:
             documents = [json.loads(line) for line in lines]
-        _append(con, TOOL, pd.json_normalize(documents).drop(columns=list(REPEATS)).rename(columns=today))
+        outer = [repeat for repeat in REPEATS if "/" not in repeat]
+        _append(con, TOOL, pd.json_normalize(documents).drop(columns=outer).rename(columns=today))
         for repeat in REPEATS:
-            having = [document for document in documents if document.get(repeat)]
-            rows = pd.json_normalize(having, record_path=repeat, meta=["_uuid"])
-            _append(con, f"{TOOL}__{repeat}", rows.rename(columns=lambda path: path.rpartition("/")[2]))
+            path = [part for part in REPEATS if repeat == part or repeat.startswith(f"{part}/")]
+            rows = pd.json_normalize(_having(documents, path), record_path=path, meta=["_uuid"])
+            rows = rows.drop(columns=[inner for inner in REPEATS if inner in rows.columns])
+            table = f"{TOOL}__{repeat.rpartition('/')[2]}"
+            _append(con, table, rows.rename(columns=lambda name: name.rpartition("/")[2]))
+
+
+def _having(documents: list[dict[str, Any]], path: list[str]) -> list[dict[str, Any]]:
+    """The documents with rows at `path`, and of the rows around them those with such: pandas refuses any other."""
+    if not path:
+        return documents
+    outer, *inner = path
+    held = ((document, _having(document.get(outer, []), inner)) for document in documents)
+    return [{**document, outer: rows} for document, rows in held if rows]
 
 
 def _append(con: Connection, table: str, frame: pd.DataFrame) -> None:
