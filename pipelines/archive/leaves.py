@@ -128,8 +128,11 @@ def _collect(keys: Mapping[str, object], repeat: str, index: str, found: Records
     if set(map(type, keys.values())) == {str}:
         said.extend(keys.items())  # type: ignore[arg-type]
         return
-    for path, value in keys.items():
-        if isinstance(value, str):
+    for pair in keys.items():
+        path, value = pair
+        if type(value) is str:
+            said.append(pair)  # type: ignore[arg-type]
+        elif isinstance(value, str):
             said.append((path, value))
         elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
             for position, row in enumerate(value, start=1):
