@@ -12,6 +12,7 @@ from pipelines.forms.propose import proposals
 from pipelines.forms.read import read_form
 from pipelines.harmonize.advice import write_one_of
 from pipelines.harmonize.compile import plan_of
+from pipelines.harmonize.meanings import told_together
 from pipelines.project import Project, Tool
 from pipelines.project.crosswalk import read_crosswalk
 from pipelines.store.duck import Connection, columns_of, connect, quote, read_rows, table_exists
@@ -42,13 +43,12 @@ def unsettled(project: Project, tool: Tool) -> Iterator[tuple[str, Change]]:
         found = (change for change in differences(project, tool, old, new) if change.needs_a_line)
         yield from ((old, change) for change in found if change.rule != "D403")
     counts: dict[str, dict[str, int]] = {}
-    for one in plan_of(tool, []).apart:
-        if one.version not in counts:
-            counts[one.version] = answered(project, tool.name, one.version)
-        yield (
-            one.version,
-            change_of_meaning(one.path, one.code, one.languages, counts[one.version].get(one.path), one.line),
-        )
+    for version, path, few in told_together(plan_of(tool, []).apart):
+        if version not in counts:
+            counts[version] = answered(project, tool.name, version)
+        spoken = dict.fromkeys(language for one in few for language in one.languages)
+        codes = [one.code for one in few]
+        yield version, change_of_meaning(path, codes, list(spoken), counts[version].get(path), few[0].line)
 
 
 def unknown_sources(project: Project, tool: Tool) -> Iterator[str]:

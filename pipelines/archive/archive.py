@@ -18,8 +18,9 @@ from pipelines.archive.counting import Counting
 from pipelines.archive.known import standing_rows
 from pipelines.archive.opening import opened
 from pipelines.archive.outline import Outline, Outlines, outlines_in
+from pipelines.archive.prepared import Prepared
 from pipelines.archive.probe import Probe, keep_probe, last_probe
-from pipelines.archive.record import Prepared, layers, record, roots_of
+from pipelines.archive.record import layers, record, roots_of
 from pipelines.archive.submission import AttachedFile, Counts, Known, Standing, Submission
 from pipelines.store.duck import Connection, read_rows, read_value
 

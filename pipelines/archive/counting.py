@@ -18,7 +18,7 @@ from typing import IO
 import msgspec
 
 from pipelines.archive.outline import NO_OUTLINE, Outline
-from pipelines.archive.record import Prepared, counted, prepared
+from pipelines.archive.prepared import Prepared, counted, prepared
 from pipelines.archive.submission import Submission
 
 MANY = 5000

@@ -8,12 +8,14 @@ itself, apart from forms/, so that counting stays independent of harmonizing.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from pipelines.store.duck import Connection
+if TYPE_CHECKING:
+    from pipelines.store.duck import Connection  # not loaded: see prepared.py
 
 PARTS = ("-Latitude", "-Longitude", "-Altitude", "-Accuracy")
 """A geopoint is four columns in Central's CSV."""
@@ -86,7 +88,7 @@ class Outlines:
         return whole if raw_kind == "odk_csv" else self.of_version.get((source, asset, version), whole)
 
 
-def outlines_in(con: Connection) -> Outlines:
+def outlines_in(con: "Connection") -> Outlines:
     """The outlines of the form versions in the archive file that `con` has open."""
     return outlines_of(con.execute(FORM_VERSIONS.format(where="form_version")).fetchall())
 

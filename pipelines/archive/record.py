@@ -8,14 +8,12 @@ import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from pipelines.archive.attachments import known_files, list_files, note_taken_out
 from pipelines.archive.by_column import insert_by_column
-from pipelines.archive.leaves import count_and_digest
-from pipelines.archive.outline import NO_OUTLINE, Outline
-from pipelines.archive.submission import Submission, files_text
+from pipelines.archive.prepared import Prepared
+from pipelines.archive.submission import files_text
 from pipelines.store.duck import Connection
 
 STATUS = r'"_validation_status":\s*(\{[^{}]*\})'
@@ -29,36 +27,12 @@ CHANGES = ("edited", "status_changed", "attachments_changed")
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A submission with its hash, its number of answers and their digest, both null where it cannot be read."""
-
-    submission: Submission
-    sha256: str
-    n_answers: int | None
-    digest: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
     """What had happened to a submission when it arrived: the `last` revision before, and what this one `changed`."""
 
     happened: str
     last: int = 0
     changed: str | None = None
-
-
-def prepared(submission: Submission, outline: Outline = NO_OUTLINE) -> Prepared:
-    """`submission` with all that can be said of it without the archive; any thread may do it."""
-    return Prepared(submission, *counted(submission.root_id, submission.raw, submission.raw_kind, outline))
-
-
-def counted(root_id: str, raw: str, raw_kind: str, outline: Outline) -> tuple[str, int | None, int | None]:
-    """The SHA-256 of a document, its number of answers and their digest, both null where it cannot be read."""
-    digest = sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
-    try:
-        return digest, *count_and_digest(root_id, raw, raw_kind, outline)
-    except (ValueError, RecursionError):
-        return digest, None, None
 
 
 def roots_of(con: Connection, source: str, asset: str) -> set[str]:

@@ -14,6 +14,11 @@ from pipelines.project.crosswalk import VersionEntry
 Codes = Mapping[str, Sequence[Choice]]
 """Code -> the choices that have it."""
 
+MOST_TO_COMPARE = 300
+
+ONE_BY_ONE = 20
+"""So many codes are told one by one; of more, a person reads only that there are many."""
+
 
 def codes_of(form: Form, question: Question) -> dict[str, list[Choice]]:
     """What a question offers; nothing where it offers no list of the form."""
@@ -25,14 +30,41 @@ def codes_of(form: Form, question: Question) -> dict[str, list[Choice]]:
 
 def meant_otherwise(old: Sequence[Choice], new: Sequence[Choice]) -> list[str]:
     """The languages in which a code says something else; none where one of its labels is one of those of before."""
-    differs = [_differs(one, other) for one in old for other in new]
-    return differs[0] if differs and all(differs) else []
+    first: list[str] = []
+    for one in old:
+        for other in new:
+            differs = _differs(one, other)
+            if not differs:
+                return []
+            first = first or differs
+    return first
 
 
-def twin_of(old: Sequence[Choice], today: Codes) -> str:
-    """The one code of today whose label says what this one's said; empty where there are none or several."""
-    same = [code for code, choices in today.items() if any(_same(one, other) for one in old for other in choices)]
-    return same[0] if len(same) == 1 else ""
+def twins(old: Codes, today: Codes) -> dict[str, str]:
+    """For each code of then the one code of today whose label says what its own said; without those that have none.
+
+    Labels are looked up as they are written; only in a list of MOST_TO_COMPARE codes one is also found that is written
+    otherwise.
+    """
+    written: dict[tuple[str, str], dict[str, None]] = {}
+    for code, choices in today.items():
+        for choice in choices:
+            for label in choice.labels.items():
+                written.setdefault(label, {})[code] = None
+    found: dict[str, str] = {}
+    for code, choices in old.items():
+        near = {one: None for choice in choices for label in choice.labels.items() for one in written.get(label, {})}
+        if not near and len(today) <= MOST_TO_COMPARE:
+            near = dict.fromkeys(today)
+        same = [one for one in near if any(_same(choice, other) for choice in choices for other in today[one])]
+        if len(same) == 1:
+            found[code] = same[0]
+    return found
+
+
+def by_few(codes: Sequence[str]) -> list[list[str]]:
+    """The codes in the portions in which they are told."""
+    return [[code] for code in codes] if len(codes) <= ONE_BY_ONE else [list(codes)]
 
 
 def say_the_same(form: Form, other: Form) -> bool:

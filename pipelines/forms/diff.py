@@ -6,7 +6,7 @@ What a change is, is change.py; which question became which is match.py; whether
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipelines.forms.change import CLASSES, Change
-from pipelines.forms.codes import codes_of, line_about, meant_otherwise, twin_of
+from pipelines.forms.codes import by_few, codes_of, line_about, meant_otherwise, twins
 from pipelines.forms.form import Form, Labels, Question, Repeat
 from pipelines.forms.match import Matches, candidates, matches
 from pipelines.forms.meaning import same_meaning
@@ -229,12 +229,17 @@ def _codes(
     lost = {code: meant_otherwise(before[code], after[code]) for code in before if code in after and code not in said}
     gone = [code for code in before if code not in after and code not in said]
     open_ = [*(code for code, languages in lost.items() if languages), *gone]
-    line = line_about(old.path, column_of(new), {code: twin_of(before[code], after) or code for code in open_}, entry)
-    for code, languages in lost.items():
-        if languages:
-            yield change_of_meaning(old.path, code, languages, rows, line)
-    for code in gone:
-        sentence = f"the choice '{code}' of '{old.name}' is no longer offered"
+    became = twins({code: before[code] for code in open_}, after)
+    line = line_about(old.path, column_of(new), {code: became.get(code, code) for code in open_}, entry)
+    for few in by_few([code for code, languages in lost.items() if languages]):
+        spoken = dict.fromkeys(language for code in few for language in lost[code])
+        yield change_of_meaning(old.path, few, list(spoken), rows, line)
+    for few in by_few(gone):
+        sentence = (
+            f"the choice '{few[0]}' of '{old.name}' is no longer offered"
+            if len(few) == 1
+            else f"{len(few):,} choices of '{old.name}' are no longer offered ({_few(few)})"
+        )
         effect = _rows(rows, "where they chose it, under a code that today's list does not have")
         rule = "D108" if rows == 0 else "D405"
         yield Change(rule=rule, path=old.path, sentence=sentence, effect=effect, entry=line)
@@ -243,11 +248,17 @@ def _codes(
         yield Change(rule="D202", path=old.path, sentence=f"'{new.name}' offers {_few(came)} too")
 
 
-def change_of_meaning(path: str, code: str, languages: Sequence[str], rows: int | None, line: str) -> Change:
-    """That a code of the question at `path` means something else in these languages, and the line that settles it."""
-    name = path.rpartition("/")[2]
-    sentence = f"the code '{code}' of '{name}' means something else in {', '.join(languages)}"
-    effect = _rows(rows, f"where they chose it, kept apart from the new '{code}' until a line says what it is")
+def change_of_meaning(path: str, codes: Sequence[str], languages: Sequence[str], rows: int | None, line: str) -> Change:
+    """That codes of the question at `path` mean something else in these languages, and the line that settles it."""
+    name, spoken = path.rpartition("/")[2], ", ".join(languages)
+    one = len(codes) == 1
+    sentence = (
+        f"the code '{codes[0]}' of '{name}' means something else in {spoken}"
+        if one
+        else f"{len(codes):,} codes of '{name}' mean something else in {spoken} ({_few(list(codes))})"
+    )
+    what, till = (f"it, kept apart from the new '{codes[0]}'", "it is") if one else ("one, kept apart", "they are")
+    effect = _rows(rows, f"where they chose {what} until a line says what {till}")
     return Change(rule="D403", path=path, sentence=sentence, effect=effect, entry=line)
 
 

@@ -50,6 +50,7 @@ _WORDS = re.compile(r"[<>]=?|[≤≥]|\d+(?:\.\d+)?|[^\W\d_]+")
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
 
 
+@lru_cache(maxsize=65536)
 def same_meaning(old: str, new: str) -> bool:
     """Whether `new` is `old` written better, and not another answer."""
     if old == new:

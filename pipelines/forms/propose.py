@@ -6,7 +6,7 @@ Never applied by itself: names that merely look alike are no proof. What speaks 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.forms.codes import codes_of, twin_of
+from pipelines.forms.codes import codes_of, twins
 from pipelines.forms.diff import column_of
 from pipelines.forms.form import Form, Question
 from pipelines.forms.match import candidates, matches
@@ -63,9 +63,8 @@ def proposals(
 def _recode(question: Question, target: Question, old: Form, new: Form) -> Iterator[tuple[str, str]]:
     """The codes whose labels stand under another code today."""
     offered = codes_of(new, target)
-    for code, choices in codes_of(old, question).items():
-        if code not in offered and offered and (twin := twin_of(choices, offered)):
-            yield code, twin
+    lost = {code: choices for code, choices in codes_of(old, question).items() if code not in offered}
+    yield from twins(lost, offered).items()
 
 
 def _text(word: str) -> str:

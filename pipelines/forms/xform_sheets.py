@@ -20,7 +20,7 @@ SAYS = {"relevant": "relevant", "constraint": "constraint", "required": "require
 MESSAGES = {f"{ROSA}constraintMsg": "constraint_message", f"{ROSA}requiredMsg": "required_message"}
 PIXELS = "{http://openrosa.org/xforms}max-pixels"
 ITEMS = re.compile(
-    r"(?P<mixed>randomize\()?\s*instance\([^)]*\)/root/item(\[(?P<filter>.*)\])?(?P<rest>[^\]]*)", re.DOTALL
+    r"(?P<mixed>randomize\()?\s*instance\([^)]*\)/root/\bitem(\[(?P<filter>.*)\])?(?P<rest>[^\]]*)", re.DOTALL
 )
 
 Texts = dict[str, Labels]

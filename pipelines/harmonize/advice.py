@@ -12,7 +12,7 @@ def write_one_of(known: Collection[str], name: str = "") -> str:
         return "it has none, so take this out"
     near = get_close_matches(name, list(known), n=1, cutoff=0.6) or _ends_alike(name, known)
     if near:
-        return f"did you mean '{near[0]}'"
+        return f"write '{near[0]}', which is nearest"
     some = ", ".join(list(known)[:NAMES_TO_SHOW])
     return f"write one of {some}{', …' if len(known) > NAMES_TO_SHOW else ''}"
 

@@ -23,7 +23,7 @@ from pipelines.harmonize.ledger import (
     mark_exceptional,
     write_balance,
 )
-from pipelines.harmonize.meanings import write_apart
+from pipelines.harmonize.meanings import sentences, write_apart
 from pipelines.harmonize.missing import write_missing
 from pipelines.harmonize.odk import plain_documents
 from pipelines.harmonize.plan import Plan
@@ -113,10 +113,12 @@ def _build(con: Connection, project: Project, tool: Tool, plan: Plan, archive: A
     for start in range(0, len(used), SHAPES_AT_ONCE):
         land(con, plan, used[start : start + SHAPES_AT_ONCE], documents)
     derive(con, plan)
+    if any(landing.lossy for shape in used for landing in shape.landings.values()):
+        mark_exceptional(con, plan)
     exceptions = unbalanced = find_unbalanced(con, plan)
     if unbalanced:
         land_exceptions(con, plan, archive, knowledge_of(con, plan))
-        derive(con, plan)
+        derive(con, plan, again=True)
         mark_exceptional(con, plan)
         unbalanced = find_unbalanced(con, plan)
     set_period(con, plan, tool.period, project.rounds(tool.name))
@@ -141,12 +143,7 @@ def _shapes_in_use(con: Connection) -> list[str]:
 
 
 def _warnings(plan: Plan) -> tuple[str, ...]:
-    apart = tuple(
-        f"The code '{one.code}' of '{one.path}' in {one.version} means something else than in {one.since}, in "
-        f"{', '.join(one.languages)}: its answers stand as '{one.kept_as}' until the crosswalk says what it is."
-        for one in plan.apart
-    )
-    return apart + tuple(
+    return sentences(plan.apart) + tuple(
         f"{why} Until then, what was sent by it from {source} ({asset}) is read by version {plan.otherwise}."
         for (source, asset, _), why in plan.unread.items()
     )

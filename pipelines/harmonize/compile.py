@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.errors import ConfigError
+from pipelines.forms.codes import codes_of
 from pipelines.forms.form import Form
 from pipelines.forms.read import read_form
 from pipelines.harmonize.columns import Places, Registry
@@ -97,12 +98,21 @@ def _shape(
             factor=entry.factor if entry else None,
         )
     landings = meanings.keep_apart(form, landings, rules, served_as)
+    landings = {path: _told_lossy(form, landing) for path, landing in landings.items()}
     splits = {path: entry.split for path, entry in rules.entries.items() if entry.split}
     found = filter(None, (derived_of(computed, landings, tables) for computed in rules.computed))
     answered = {(landing.suffix, landing.column) for landing in landings.values()}
     derived = tuple(each for each in found if each.way == "interval" or (each.suffix, each.column) not in answered)
     told = frozenset(rules.entries)
     return Shape(form.version, form, landings, splits, places.repeats, derived=derived, told=told)
+
+
+def _told_lossy(form: Form, landing: Landing) -> Landing:
+    now = list(landing.recode.values())
+    if not now or landing.careful:
+        return landing
+    offered = codes_of(form, form.question(landing.path)).keys() - landing.recode.keys()
+    return replace(landing, lossy=len(set(now)) < len(now) or not offered.isdisjoint(now))
 
 
 def _add(shapes: dict[str, Shape], shape: Shape, key: Key, layouts: Collection[str]) -> str:
@@ -131,11 +141,11 @@ def _layout_shape(tool: Tool, name: str, layout: Layout, tables: Mapping[str, Ta
     }
     landings = {path: replace(landing, repeat=layout.repeat_of(path)) for path, landing in landings.items()}
     splits = {header: entry.split for header, entry in layout.columns.items() if entry.split}
-    constants = (Computed(to=to, constant=text) for to, text in layout.constants.items())
-    derived = tuple(filter(None, (derived_of(constant, landings, tables) for constant in constants)))
     unmapped = {f"{repeat}/{column}": JOINS for repeat, column in layout.joins()}
     unmapped |= {header: entry.unmapped for header, entry in layout.columns.items() if entry.unmapped}
     unmapped = {path: why for path, why in unmapped.items() if path not in landings and path not in splits}
+    constants = (Computed(to=to, constant=text) for to, text in layout.constants.items())
+    derived = tuple(filter(None, (derived_of(constant, landings, tables) for constant in constants)))
     return Shape(name, None, landings, splits, repeats, unmapped, layout, derived)
 
 

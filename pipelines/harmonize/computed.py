@@ -59,6 +59,8 @@ def _values(computed: Computed, found: Sequence[Landing], table: Table, name: st
 
 def _sum(column: Column, found: Sequence[Landing]) -> Sql:
     """The sum where every one of them was answered with a number; a part of a sum would be a smaller number."""
+    if column.kind == "integer" and all(landing.kind == "integer" for landing in found):
+        return f"TRY({' + '.join(quote(landing.physical[0]) for landing in found)})"
     total = " + ".join(map(_number, found))
     if column.kind == "integer":
         return f"CASE WHEN {total} = trunc({total}) THEN TRY_CAST({total} AS BIGINT) END"

@@ -108,6 +108,7 @@ def land(con: Connection, plan: Plan, shapes: Sequence[Shape], documents: Sql) -
     con.execute(f"DELETE FROM {table} WHERE NOT {quote(READ)}")
     con.execute(f"ALTER TABLE {table} DROP COLUMN {quote(READ)}")
     for record in records.values():
+        _note_codes_of_then(con, plan, record)
         _land_repeats(con, plan, record)
 
 
@@ -162,8 +163,13 @@ def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], records: Map
     carried: dict[str, Sql] = {}
     for name, record in records.items():
         for landing in record.landings():
-            same = f"{landing.physical} {landing.kind} {list(landing.recode.items())}"
+            same = f"{landing.physical} {landing.kind} {landing.factor} {list(landing.recode.items())}"
             alike.setdefault(same, (landing, []))[1].append(f"{name}.{quote(landing.path)}")
+            if landing.lossy:
+                carried[_then(record, landing)] = f"{name}.{quote(landing.path)}"
+                con.execute(
+                    f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {quote(_then(record, landing))} VARCHAR"
+                )
         for inner in record.inner():
             carried[inner.carrier] = f"{name}.{quote(inner.repeat)}"
             column = f"{quote(inner.carrier)} {inner.carrier_type}"
@@ -175,6 +181,27 @@ def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], records: Map
     names = ", ".join(map(quote, [*ours, *chosen, *carried]))
     values = [*ours.values(), *map(_first, chosen.values()), *carried.values()]
     con.execute(f"INSERT INTO harmonized.{quote(table.name)} ({names}) SELECT {', '.join(values)} FROM {source}")
+
+
+def _then(record: Record, landing: Landing) -> str:
+    """The column in which codes travel that cannot be told from those of now; no question's name holds a slash."""
+    return f"/{record.number}/then/{landing.path}"
+
+
+def _note_codes_of_then(con: Connection, plan: Plan, record: Record) -> None:
+    """Note the codes of then, where several became one and the cell gives back another."""
+    table = plan.tables[record.suffix]
+    index = "_index" if table.suffix else "''"
+    for landing in (landing for landing in record.landings() if landing.lossy):
+        then, back = quote(_then(record, landing)), text_of(landing)
+        place = f"{literal(landing.repeat)}, {index}, {literal(landing.path)}, {then}"
+        cell = f"{literal(table.name)}, {literal(landing.physical[0])}, {index}, {back}"
+        con.execute(
+            f"""INSERT INTO ledger.note
+                SELECT {literal(plan.tool)}, _source, _asset, _id, {place}, {cell}, 'rewritten'
+                FROM harmonized.{quote(table.name)} WHERE {back} IS NOT NULL AND {then} <> {back}"""
+        )
+        con.execute(f"ALTER TABLE harmonized.{quote(table.name)} DROP COLUMN {then}")
 
 
 def _first(expressions: Sequence[Sql]) -> Sql:
@@ -200,4 +227,5 @@ def _land_repeats(con: Connection, plan: Plan, outer: Record) -> None:
         }
         _insert(con, plan.tables[record.suffix], ours, {"d": record}, rows)
         con.execute(f"ALTER TABLE {holder} DROP COLUMN {carrier}")
+        _note_codes_of_then(con, plan, record)
         _land_repeats(con, plan, record)

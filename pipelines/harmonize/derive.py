@@ -3,36 +3,36 @@
 What each is made of is computed.py. A tool whose crosswalk computes nothing has no statement from here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pipelines.harmonize.kinds import Sql
 from pipelines.harmonize.plan import Plan, Shape, Table
 from pipelines.store.duck import Connection, literal, quote
 
-THIS, VERSION = "this", quote("/version")
+Values = Mapping[str, Mapping[str, Sql]]
+"""Physical column -> shape -> SQL of its value in rows of that shape."""
+
+VERSION = quote("/version")
+KEY = ("source", "asset", "id")
 
 
-def derive(con: Connection, plan: Plan) -> None:
-    """Compute what is to be computed, in the rows that do not say it yet."""
-    for table in plan.tables.values():
-        by_column = _by_column(plan, table)
-        if by_column:
-            chosen = ", ".join(f"{quote(name)} = {_value(name, said)}" for name, said in by_column.items())
-            con.execute(
-                f"""UPDATE harmonized.{quote(table.name)} AS {THIS} SET {chosen} FROM {_versions(plan, by_column)} AS v
-                    WHERE {_same_row(THIS, "v")} AND ({_wrong(by_column)})"""
-            )
+def derive(con: Connection, plan: Plan, *, again: bool = False) -> None:
+    """Compute what is to be computed; `again` in the rows alone that do not say it yet."""
+    for table, values in _computed(plan):
+        version, others, these = _rows(plan, table, values)
+        chosen = ", ".join(f"{quote(name)} = {_value(name, said, version)}" for name, said in values.items())
+        where = f"{these} AND ({_wrong(values, version)})" if again else these
+        source = f"FROM {others}" if others else ""
+        con.execute(f"UPDATE harmonized.{quote(table.name)} AS this SET {chosen} {source} WHERE {where}")
 
 
 def astray(plan: Plan) -> Iterator[Sql]:
     """SQL for the submissions of each table in which a computed column says something else than it would today."""
-    for table in plan.tables.values():
-        by_column = _by_column(plan, table)
-        if by_column:
-            yield f"""SELECT {THIS}._source, {THIS}._asset, {THIS}._id
-                      FROM harmonized.{quote(table.name)} AS {THIS} JOIN {_versions(plan, by_column)} AS v
-                        ON {_same_row(THIS, "v")}
-                      WHERE {_wrong(by_column)}"""
+    for table, values in _computed(plan):
+        version, others, these = _rows(plan, table, values)
+        source = f", {others}" if others else ""
+        yield f"""SELECT this._source, this._asset, this._id FROM harmonized.{quote(table.name)} AS this{source}
+                  WHERE {these} AND ({_wrong(values, version)})"""
 
 
 def computed_names(shape: Shape, table: Table) -> set[str]:
@@ -40,33 +40,35 @@ def computed_names(shape: Shape, table: Table) -> set[str]:
     return {name for each in shape.derived if each.suffix == table.suffix for name, _ in each.values}
 
 
-def _by_column(plan: Plan, table: Table) -> dict[str, dict[str, Sql]]:
-    """Physical column -> shape -> SQL of its value there."""
-    found: dict[str, dict[str, Sql]] = {}
-    for shape in plan.shapes.values():
-        for each in shape.derived:
-            if each.suffix == table.suffix:
-                for name, value in each.values:
+def _computed(plan: Plan) -> Iterator[tuple[Table, Values]]:
+    """The tables in which something is computed, and what."""
+    for table in plan.tables.values():
+        found: dict[str, dict[str, Sql]] = {}
+        for shape in plan.shapes.values():
+            for each in shape.derived:
+                for name, value in each.values if each.suffix == table.suffix else ():
                     found.setdefault(name, {})[shape.name] = value
-    return found
+        if found:
+            yield table, found
 
 
-def _value(name: str, said: dict[str, Sql]) -> Sql:
+def _value(name: str, said: Mapping[str, Sql], version: Sql) -> Sql:
     branches = " ".join(f"WHEN {literal(shape)} THEN {value}" for shape, value in said.items())
-    return f"CASE v.{VERSION} {branches} ELSE {quote(name)} END"
+    return f"CASE {version} {branches} ELSE {quote(name)} END"
 
 
-def _wrong(by_column: dict[str, dict[str, Sql]]) -> Sql:
-    return " OR ".join(f"{quote(name)} IS DISTINCT FROM {_value(name, said)}" for name, said in by_column.items())
+def _wrong(values: Values, version: Sql) -> Sql:
+    return " OR ".join(f"{quote(name)} IS DISTINCT FROM {_value(name, said, version)}" for name, said in values.items())
 
 
-def _versions(plan: Plan, by_column: dict[str, dict[str, Sql]]) -> Sql:
-    """The submissions whose rows have something computed, under names that no question has."""
-    shapes = sorted({shape for said in by_column.values() for shape in said})
-    return f"""(SELECT _source AS {quote("/source")}, _asset AS {quote("/asset")}, _id AS {quote("/id")},
-                       _form_version AS {VERSION}
-                FROM harmonized.{quote(plan.tool)} WHERE _form_version IN ({", ".join(map(literal, shapes))}))"""
-
-
-def _same_row(this: Sql, versions: Sql) -> Sql:
-    return " AND ".join(f"{this}._{key} = {versions}.{quote('/' + key)}" for key in ("source", "asset", "id"))
+def _rows(plan: Plan, table: Table, values: Values) -> tuple[Sql, Sql, Sql]:
+    """SQL for the version of a row, for what tells it (nothing where the row says it itself), and for which rows have
+    something computed; all under names that no question has.
+    """
+    shapes = ", ".join(literal(shape) for shape in sorted({shape for said in values.values() for shape in said}))
+    if not table.suffix:
+        return "this._form_version", "", f"this._form_version IN ({shapes})"
+    key = ", ".join(f"_{part} AS {quote('/' + part)}" for part in KEY)
+    top = f"harmonized.{quote(plan.tool)}"
+    versions = f"(SELECT {key}, _form_version AS {VERSION} FROM {top} WHERE _form_version IN ({shapes})) AS v"
+    return f"v.{VERSION}", versions, " AND ".join(f"this._{part} = v.{quote('/' + part)}" for part in KEY)

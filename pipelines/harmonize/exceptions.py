@@ -57,6 +57,12 @@ def land_exceptions(con: Connection, plan: Plan, archive: Attached, knowledge: K
             f"""DELETE FROM harmonized.{quote(table.name)}
                 WHERE (_source, _asset, _id) IN (SELECT (source, asset, root_id) FROM unbalanced)"""
         )
+    for said in ("note", "quarantine"):
+        con.execute(
+            f"""DELETE FROM ledger.{said} WHERE tool = ?
+                AND (_source, _asset, _id) IN (SELECT (source, asset, root_id) FROM unbalanced)""",
+            [plan.tool],
+        )
     total = 0
     for documents in _batches(con, archive):
         _write(con, plan, archive, [fates_of(document, plan, knowledge) for document in documents])

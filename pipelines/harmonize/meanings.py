@@ -5,10 +5,10 @@ whose label means something else in any language has its answers under the code 
 the crosswalk settles it. How two labels are judged is forms/meaning.py.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.forms.codes import Codes, codes_of, line_about, meant_otherwise, twin_of
+from pipelines.forms.codes import Codes, by_few, codes_of, line_about, meant_otherwise, twins
 from pipelines.forms.form import Form
 from pipelines.harmonize.plan import Apart, Landing, Plan
 from pipelines.project.crosswalk import Rules
@@ -64,7 +64,8 @@ class Meanings:
         differs = {code: lost for code in open_ if (lost := self._lost(said.get(code), offered, code))}
         if differs:
             today = {code: meant.choices[code] for code, meant in said.items()}
-            recode = {code: twin_of(offered[code], today) or code for code in differs}
+            became = twins({code: offered[code] for code in differs}, today)
+            recode = {code: became.get(code, code) for code in differs}
             to = f"{landing.suffix}.{landing.column}" if landing.suffix else landing.column
             line = line_about(landing.path, to, recode, entry)
         for code, languages in differs.items():
@@ -80,6 +81,34 @@ class Meanings:
 
     def _lost(self, meant: _Said | None, offered: Codes, code: str) -> list[str]:
         return meant_otherwise(offered[code], meant.choices[code]) if meant else []
+
+
+def told_together(apart: Sequence[Apart]) -> Iterator[tuple[str, str, list[Apart]]]:
+    """(version, path, codes of it that are kept apart), in the portions in which codes are told."""
+    by_question: dict[tuple[str, str], dict[str, Apart]] = {}
+    for one in apart:
+        by_question.setdefault((one.version, one.path), {})[one.code] = one
+    for (version, path), codes in by_question.items():
+        yield from ((version, path, [codes[code] for code in few]) for few in by_few(list(codes)))
+
+
+def sentences(apart: Sequence[Apart]) -> tuple[str, ...]:
+    """What to tell of the codes that are kept apart, and hold no answer."""
+    return tuple(_sentence(version, path, few) for version, path, few in told_together(apart))
+
+
+def _sentence(version: str, path: str, few: Sequence[Apart]) -> str:
+    first, spoken = few[0], ", ".join(dict.fromkeys(language for one in few for language in one.languages))
+    where = f"of '{path}' in {version}"
+    if len(few) == 1:
+        return (
+            f"The code '{first.code}' {where} means something else than in {first.since}, in {spoken}: its answers "
+            f"stand as '{first.kept_as}' until the crosswalk says what it is."
+        )
+    return (
+        f"{len(few):,} codes {where} mean something else than in {first.since}, in {spoken}: their answers stand as "
+        f"'{first.kept_as}' and so on until the crosswalk says what they are."
+    )
 
 
 def write_apart(con: Connection, plan: Plan) -> None:

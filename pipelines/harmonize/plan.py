@@ -58,7 +58,7 @@ class Landing:
 
     `recode` maps codes of then to codes of now, and a number is multiplied by `factor`. A `careful` landing is not
     taken by the compiled SQL: its texts need what SQL does not know (labels instead of codes, several ways to write a
-    date).
+    date). The recode of a `lossy` one cannot be undone: two codes became one, or one became another's.
     """
 
     path: str
@@ -70,6 +70,7 @@ class Landing:
     recode: Mapping[str, str] = field(default_factory=dict)
     careful: bool = False
     factor: Decimal | None = None
+    lossy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

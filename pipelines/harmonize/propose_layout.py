@@ -97,11 +97,14 @@ def _repeats(
 def _found(shape: Shape, repeat: str, headers: Sequence[str]) -> Iterator[Found]:
     """Where each header of the sheet of `repeat` goes; a column is taken once, by the header most like its question."""
     known = {path: landing for path, landing in shape.landings.items() if landing.repeat == repeat}
+    by_path, by_name, by_label = _ways(shape, known)
     taken: dict[str, str] = {}
-    for ways in _ways(shape, known):
+    for ways, said in ((by_path, _plain), (by_name, _plain), (by_label, _plain), (by_name, _last)):
+        choices = {_plain(header) for header, path in taken.items() if known[path].kind == "multiple"}
         for header in headers:
-            path = ways.get(_plain(header), "") or ways.get(_last(header), "")
-            if path and header not in taken and path not in taken.values():
+            path = ways.get(said(header), "")
+            of_a_choice = said is _last and any(_plain(header).startswith(f"{whole}/") for whole in choices)
+            if path and header not in taken and path not in taken.values() and not of_a_choice:
                 taken[header] = path
     for header in headers:
         if header in taken:
@@ -110,15 +113,19 @@ def _found(shape: Shape, repeat: str, headers: Sequence[str]) -> Iterator[Found]
             yield _otherwise(header, {_plain(other): known[path] for other, path in taken.items()})
 
 
-def _ways(shape: Shape, known: Mapping[str, Landing]) -> Iterator[Mapping[str, str]]:
+def _ways(shape: Shape, known: Mapping[str, Landing]) -> tuple[Mapping[str, str], ...]:
     """What a header may say -> the question's path: by its path, its name, its label; each if it is alone."""
     questions = [question for question in (shape.form.questions if shape.form else ()) if question.path in known]
-    yield {_plain(question.path): question.path for question in questions}
-    names = Counter(question.name.casefold() for question in questions)
-    yield {question.name.casefold(): question.path for question in questions if names[question.name.casefold()] == 1}
-    labels = [(_plain(label), question.path) for question in questions for label in set(question.labels.values())]
-    times = Counter(label for label, _ in labels)
-    yield {label: path for label, path in labels if times[label] == 1}
+    paths = {_plain(question.path): question.path for question in questions}
+    names = _alone([(_plain(question.name), question.path) for question in questions])
+    labels = _alone([(label, q.path) for q in questions for label in {_plain(text) for text in q.labels.values()}])
+    return paths, names, labels
+
+
+def _alone(said: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """`said` (text, path) as a mapping, without the texts of several."""
+    times = Counter(text for text, _ in said)
+    return {text: path for text, path in said if times[text] == 1}
 
 
 def _otherwise(header: str, taken: Mapping[str, Landing]) -> Found:

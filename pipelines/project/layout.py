@@ -95,8 +95,8 @@ class Layout(StrictModel):
     dates: tuple[str, ...] = ()
     zone: str = "+00:00"
     submitted_at: SubmittedAt = SubmittedAt()
-    constants: Mapping[str, str] = Field(default_factory=dict)
     repeats: Mapping[str, RepeatSheet] = Field(default_factory=dict)
+    constants: Mapping[str, str] = Field(default_factory=dict)
     columns: Mapping[str, ColumnEntry]
 
     @field_validator("delimiter")

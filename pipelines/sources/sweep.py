@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from pipelines.archive.archive import Run
-from pipelines.archive.record import Prepared
+from pipelines.archive.prepared import Prepared
 from pipelines.archive.submission import Standing
 from pipelines.errors import ServerError
 from pipelines.sources.kobo import Kobo, Seen, lists_of

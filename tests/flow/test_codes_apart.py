@@ -2,16 +2,19 @@
 
 import json
 from pathlib import Path
+from xml.etree.ElementTree import parse
 
 import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.products.codebook import Code, read_codebook
+from pipelines.products.codebook_ddi import write_ddi
 from pipelines.project import Project
 from pipelines.quality.check import check_tool
 from pipelines.store.duck import read_rows
 from tests.flow.harmonizing import TOOL, archive, built, project_of, submission
+from tests.unit.ddi import faults
 
 FORM = """
 | survey |
@@ -74,7 +77,10 @@ def test_the_codebook_has_an_entry_of_its_own_for_it(tmp_path: Path) -> None:
     made = project(tmp_path, RENTED, OWN, crosswalk=settled)
     archive(made, [submission("1", {"kind": "house"}, "1")])
     with built(made) as (con, _):
-        kind, all_kinds = read_codebook(con, TOOL).variables
+        codebook = read_codebook(con, TOOL)
+    write_ddi(codebook, tmp_path / "codebook.xml")
+    assert list(faults(parse(tmp_path / "codebook.xml").getroot())) == []
+    kind, all_kinds = codebook.variables
     assert kind.codes == (
         Code("tent", {"en": "Tent"}, ("1", "2"), ""),
         Code("house", {"en": "Own house"}, ("2",), ""),

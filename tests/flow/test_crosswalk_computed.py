@@ -174,3 +174,59 @@ def expected(answers: dict[str, str]) -> tuple[object, ...]:
     problems = codes if {"no_water", "more"} & answers.keys() else None
     low, high = {"none": (0, 0), "most": (50, 99.5)}.get(answers.get("locks", ""), (None, None))
     return total, total, " / ".join(notes) if notes else None, problems, low, high
+
+
+SHIFTED = """
+| survey |
+| | type | name | label |
+| | decimal | km | Kilometres |
+| | select_one kind | kind | Kind |
+| | begin_repeat | block | Block |
+| | select_multiple kind | kinds | Kinds |
+| | end_repeat | | |
+| choices |
+| | list_name | name | label |
+| | kind | camp | Camp |
+| | kind | planned | Planned camp |
+| | kind | wild | Informal |
+"""
+MERGED = (
+    SHIFTED.replace("| | kind | planned | Planned camp |\n", "").replace("km ", "m ").replace("Kilometres", "Metres")
+)
+LINES = """
+versions:
+  "1":
+    - {from: km, to: m, factor: 1000}
+    - {from: kind, to: kind, recode: {planned: camp}}
+    - {from: block/kinds, to: block.kinds, recode: {planned: camp}}
+"""
+
+
+def test_no_entry_makes_an_answer_need_care(tmp_path: Path) -> None:
+    made = project_of(tmp_path, {"1": SHIFTED, "2": MERGED}, crosswalk=LINES)
+    sent = [
+        ("1", {"km": "1.5", "kind": "planned", "block": [{"block/kinds": "planned wild"}, {"block/kinds": "camp"}]}),
+        ("1", {"km": "2", "kind": "camp", "block": [{"block/kinds": "wild"}]}),
+        ("2", {"m": "1500", "kind": "camp", "block": [{"block/kinds": "camp wild"}]}),
+    ]
+    archive(made, [submission(str(n), answers, version) for n, (version, answers) in enumerate(sent, start=1)])
+    with built(made) as (con, report):
+        assert (report.balanced, report.exceptions, report.quarantined) == (True, 0, 0)
+        top = read_rows(con, "SELECT _id, CAST(m AS INTEGER) AS m, kind FROM harmonized.visit ORDER BY _id")
+        inner = read_rows(con, "SELECT _id, _index, kinds FROM harmonized.visit__block ORDER BY _id, _index")
+        notes = read_rows(con, "SELECT _id, _index, path, text, landed FROM ledger.note ORDER BY _id, _index")
+        with ledger(con, made) as unbalanced:
+            assert after(con, "UPDATE ledger.note SET text = 'planned'", unbalanced) == 2
+            assert after(con, "DELETE FROM ledger.note", unbalanced) == 2
+            assert after(con, "UPDATE harmonized.visit SET kind = 'wild' WHERE _id = '1'", unbalanced) == 1
+    assert [tuple(row.values()) for row in top] == [("1", 1500, "camp"), ("2", 2000, "camp"), ("3", 1500, "camp")]
+    assert [tuple(row.values()) for row in inner] == [
+        ("1", "1", ["camp", "wild"]),
+        ("1", "2", ["camp"]),
+        ("2", "1", ["wild"]),
+        ("3", "1", ["camp", "wild"]),
+    ]
+    assert [tuple(row.values()) for row in notes] == [
+        ("1", "2", "block/kinds", "camp", "planned"),
+        ("2", "", "kind", "camp", "planned"),
+    ]

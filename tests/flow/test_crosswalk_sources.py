@@ -80,7 +80,7 @@ def test_a_line_about_what_no_form_of_the_source_asks_is_refused_once_they_are_k
     with pytest.raises(ConfigError) as refused:
         plan_of(tool, [("central", "a", "v", json.dumps({"content": {"survey": survey}}))])
     assert str(refused.value) == (
-        f"{tool.crosswalk_file}, central: the form asks nothing at 'place_name'; did you mean 'placename', "
+        f"{tool.crosswalk_file}, central: the form asks nothing at 'place_name'; write 'placename', which is nearest, "
         "or take the entry out."
     )
 

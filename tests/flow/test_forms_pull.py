@@ -2,11 +2,14 @@
 
 # ruff: noqa: E501 - a form reads in whole rows
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -215,3 +218,23 @@ def test_a_draft_that_was_never_deployed_is_no_version(servers: Servers) -> None
     servers.kobo.draft("aVisit", read_form(servers.workbook(without_ours(ONE)), "visit", "x"))
     done = servers.pull("--from", "kobo", "--asset", "aVisit")
     assert (done.code, "was never deployed; deploy it there first" in done.err) == (2, True), done.err
+
+
+def test_the_stand_in_gives_workbooks_as_a_real_central_server_does(servers: Servers, shared: Path) -> None:
+    recorded = shared / "reference" / "odk-central-fixtures"
+    lines = [json.loads(line) for line in (recorded / "index.jsonl").read_text().splitlines()]
+    told = {line["name"]: line for line in lines if line["name"] in {"forms/xlsx_version1", "forms/xls_404"}}
+    servers.publish(ONE)
+    servers.central.store.sessions["t"] = "im@example.org"
+    place = "/v1/projects/1/forms/visit/versions/2026-1"
+    (url,) = [source.url for source in servers.cluster.project.sources() if source.name == "central"]
+    for name, end in (("forms/xlsx_version1", ".xlsx"), ("forms/xls_404", ".xls")):
+        connection = HTTPConnection(urlsplit(url).netloc)
+        connection.request("GET", place + end, headers={"Authorization": "Bearer t"})
+        answer = connection.getresponse()
+        body, kind = answer.read(), answer.headers["Content-Type"].partition(";")[0]
+        connection.close()
+        assert answer.status == told[name]["status"]
+        assert kind == told[name]["response_headers"]["Content-Type"].partition(";")[0]
+        if end == ".xls":
+            assert json.loads(body) == json.loads((recorded / told[name]["file"]).read_text())

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from pipelines.defs.checks import checks_of
 from pipelines.demo.phone import Phone, submission_xml
@@ -150,3 +151,59 @@ def test_a_bad_workbook_is_refused_with_its_row_and_nothing_is_left(cluster: Clu
     assert done.code == 2
     assert "bad.xlsx, sheet 'survey', row 7: end_group found where 'tap' is still open; mend the order." in done.err
     assert [path.name for path in cluster.project.xlsforms.iterdir()] == ["sources.yml"]
+
+
+EXPORT = {
+    "Water points": [
+        ["_submission_time", "Site", "families", "phone", "_uuid", "_index"],
+        ["2025-11-03 08:30:00", "Ashti", 12, "0770", "u1", 1],
+        ["2025-11-04 08:30:00", "Kabarto", 7, None, "u2", 2],
+    ],
+    "tap": [
+        ["tap/works", "tap/fault", "colour", "_index", "_parent_table_name", "_parent_index"],
+        ["no", "valve", "red", 1, "Water points", 2],
+        ["yes", None, None, 2, "Water points", 1],
+        ["no", "pipe", None, 3, "Water points", 2],
+    ],
+}
+
+
+def test_an_old_export_becomes_rows_by_the_layout_that_is_proposed(cluster: Cluster, tmp_path: Path) -> None:
+    write_form(tmp_path / "form.xlsx", FORM)
+    assert cluster.cccm("forms", "add", str(tmp_path / "form.xlsx"), "--tool", "water_point").code == 0
+    inbox = cluster.project.data / "inbox"
+    inbox.mkdir(parents=True)
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in EXPORT.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(inbox / "2025.xlsx")
+    printed = cluster.cccm("forms", "layout", "water_point", str(inbox / "2025.xlsx"), "--name", "old").out
+    assert '# "tap/colour": COLUMN, or {unmapped: a reason}' in printed
+    (cluster.project.tool("water_point").folder / "crosswalk.yml").write_text(printed)
+    source = 'kind: export_file, folder: inbox, tools: {water_point: {files: "*.xlsx", layout: old}}'
+    (cluster.project.xlsforms / "sources.yml").write_text(f"sources: {{old: {{{source}}}}}\n")
+
+    done = cluster.cccm("run")
+    assert done.code == 0, done.err
+    assert "1 columns are not in layout 'old' and wait in quarantine ('tap/colour')" in " ".join(done.err.split())
+    rows = cluster.rows(
+        "SELECT _id, site, families, _submitted_at::DATE::VARCHAR AS d FROM harmonized.water_point ORDER BY _id"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("u1", "Ashti", 12, "2025-11-03"),
+        ("u2", "Kabarto", 7, "2025-11-04"),
+    ]
+    taps = cluster.rows("SELECT _id, _index, works, fault FROM harmonized.water_point__tap ORDER BY ALL")
+    assert [tuple(row.values()) for row in taps] == [
+        ("u1", "1", "yes", None),
+        ("u2", "1", "no", "valve"),
+        ("u2", "2", "no", "pipe"),
+    ]
+    assert [
+        (line["path"], line["_index"])
+        for line in cluster.answer("quarantine", "water_point")
+        if line["reason"] == "unknown_key"
+    ] == [("tap/colour", "1")]

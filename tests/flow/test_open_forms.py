@@ -57,6 +57,13 @@ READ: dict[str, tuple[int, int, str, str]] = {
 }
 """File -> (questions, repeats, languages, the rules of `cccm forms check` that speak of it seriously)."""
 
+LIKE_ANOTHER = {
+    "mhkhan27__AFG_2020_Surge/AFG2003a_Tool_1_HH_Survey_Kobo_Final_27052020v4.xlsx",
+    "unhcr-americas__IndicatorCalc/RMS_CATI_v0.xlsx",
+    "unhcr__koboloadeR/inst_script_form.xls",
+}
+"""Large ones that try nothing that a shorter one does not; they are read by `make test-slow`."""
+
 NO_SHEET = "the workbook has no rows in a sheet named 'survey'; add one"
 NO_TYPE = "the sheet 'survey' has no column 'type' in its first row; add one"
 REFUSED = {
@@ -88,7 +95,11 @@ def test_no_workbook_of_the_open_data_is_left_out() -> None:
 
 
 @absent
-@pytest.mark.parametrize("name", READ, ids=lambda name: Path(name).name[:40])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.long] if name in LIKE_ANOTHER else []) for name in READ],
+    ids=lambda name: Path(name).name[:40],
+)
 def test_a_published_form_becomes_a_tool_with_its_codebook(tmp_path: Path, name: str) -> None:
     questions, repeats, languages, rules = READ[name]
     (tmp_path / "xlsforms").mkdir()

@@ -1,6 +1,8 @@
 """What a process beside ours counts is what we would have counted; where it fails, we do."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -8,7 +10,7 @@ import pytest
 
 from pipelines.archive.counting import MANY, Counting
 from pipelines.archive.outline import Outline
-from pipelines.archive.record import prepared
+from pipelines.archive.prepared import prepared
 from pipelines.archive.submission import Submission
 
 FORM = Outline(frozenset({"row"}), {"camp": "", "row/name": "row"}, frozenset())
@@ -59,3 +61,11 @@ def test_the_process_beside_ends_with_us(counting: Counting) -> None:
     counting.close()
     with pytest.raises(ProcessLookupError):
         os.kill(beside, 0)
+
+
+def test_the_process_beside_loads_no_database() -> None:
+    loaded = (
+        "import sys, pipelines.archive.counting; print(sorted({'duckdb', 'pandas', 'requests'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", loaded], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -57,9 +57,18 @@ SUM = "{sum: [ages/girls_0_5, ages/girls_6_17], to: girls}"
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{sum: [ages/girls_0_5, ages/girls_6_71], to: girls}", "at 'ages/girls_6_71'; did you mean 'ages/girls_6_17'"),
-        ("{sum: [girls_0_5], to: girls}", "1: the form asks nothing at 'girls_0_5'; did you mean 'ages/girls_0_5'"),
-        ("{sum: [ages/girls_0_5], to: girl}", "sum to 'girl': no form asks 'girl'; did you mean 'girls', or say its"),
+        (
+            "{sum: [ages/girls_0_5, ages/girls_6_71], to: girls}",
+            "at 'ages/girls_6_71'; write 'ages/girls_6_17', which is nearest",
+        ),
+        (
+            "{sum: [girls_0_5], to: girls}",
+            "1: the form asks nothing at 'girls_0_5'; write 'ages/girls_0_5', which is nearest",
+        ),
+        (
+            "{sum: [ages/girls_0_5], to: girl}",
+            "sum to 'girl': no form asks 'girl'; write 'girls', which is nearest, or say its",
+        ),
         ("{sum: [ages/girls_0_5], to: tent.girls}", "no form asks 'tent.girls'; visit has no repeat 'tent'"),
         ("{sum: [ages/girls_0_5], to: girls, new: integer}", "there is a column 'girls' already; take 'new' out"),
         ("{sum: [ages/girls_0_5], to: _id, new: integer}", "'_id' is no name for a new column; begin with a letter"),
@@ -68,7 +77,10 @@ SUM = "{sum: [ages/girls_0_5, ages/girls_6_17], to: girls}"
         ("{sum: [ages/girls_0_5], to: problems}", "a sum cannot fill 'problems', which is select_multiple"),
         ("{sum: [ages/girls_0_5], to: visited}", "version 1 itself answers 'visited', at 'ages/visited'"),
         ("{coalesce: [ages/visited], to: girls}", "the answers at 'ages/visited' are date, which a coalesce into"),
-        ("{choices: {locks: {nome: q0}}, to: problems}", "'locks' has no choice 'nome'; did you mean 'none'"),
+        (
+            "{choices: {locks: {nome: q0}}, to: problems}",
+            "'locks' has no choice 'nome'; write 'none', which is nearest",
+        ),
         ("{choices: {locks: {none: q7}}, to: problems}", "'problems' has no choice 'q7'; write one of q0, q1."),
         (
             "{from: locks, interval: {none: [0, 0]}, to: latrine_locks}",
@@ -76,7 +88,7 @@ SUM = "{sum: [ages/girls_0_5, ages/girls_6_17], to: girls}"
         ),
         (
             "{from: locks, interval: {non: [0, 0]}, to: latrine_locks}",
-            "'locks' has no choice 'non'; did you mean 'none'",
+            "'locks' has no choice 'non'; write 'none', which is nearest",
         ),
         ("{from: several, interval: {none: [0, 0]}, to: latrine_locks}", "'several' has no scale of choices"),
         ("{from: locks, interval: {none: [0, 0]}, to: lacks}", "interval to 'lacks': no form asks 'lacks'"),
@@ -84,13 +96,19 @@ SUM = "{sum: [ages/girls_0_5, ages/girls_6_17], to: girls}"
         ("{constant: many, to: girls}", "'girls' cannot hold 'many'; write what it can hold"),
         ("{from: ages/total, to: total, cast: decimal}", "1, ages/total: 'total' is integer; write cast: integer"),
         ("{from: locks, to: remarks, factor: 2}", "1, locks: 'factor' multiplies numbers, and 'remarks' holds none"),
-        ("{from: locks, to: latrine_locks, recode: {nonne: q0}}", "version 1 offers no choice 'nonne' there; did you"),
+        (
+            "{from: locks, to: latrine_locks, recode: {nonne: q0}}",
+            "version 1 offers no choice 'nonne' there; write 'none', which is nearest",
+        ),
         (
             "{from: locks, to: latrine_locks, recode: {none: q3}}",
             "'latrine_locks' has no choice 'q3'; write one of q0, q1.",
         ),
         ("{from: locks, to: latrine_locks, same: [nobody]}", "version 1 offers no choice 'nobody' there; write one of"),
-        ("{from: lock, to: latrine_locks}", "1: the form asks nothing at 'lock'; did you mean 'locks', or take the"),
+        (
+            "{from: lock, to: latrine_locks}",
+            "1: the form asks nothing at 'lock'; write 'locks', which is nearest, or take the",
+        ),
     ],
 )
 def test_an_entry_that_matches_nothing_is_named(line: str, says: str, tmp_path: Path) -> None:

@@ -189,6 +189,20 @@ def test_codes_that_are_said_to_mean_the_same_are_no_alarm() -> None:
     assert changes(new, OLD, {"from": "kind", "to": "kind", "same": ["house"]}) == []
 
 
+def test_a_list_that_means_something_else_altogether_is_told_in_one_sentence_for_all_its_codes() -> None:
+    numbers = "zero one two three four five six seven eight nine ten".split()
+    codes = [f"{a}{b}" for a in numbers for b in numbers]
+    before = "".join(f"| | kind | {code} | Camp {code} of the list |\n" for code in codes)
+    after = "".join(f"| | kind | {code} | Village {code} by the river |\n" for code in codes[:-30])
+    found = [change for change in changes(OLD + after, OLD + before) if change.needs_a_line]
+    assert [(change.rule, change.sentence) for change in found] == [
+        ("D403", "91 codes of 'kind' mean something else in en (zerozero, zeroone, zerotwo, zerothree, zerofour, "
+         "zerofive and 85 more)"),
+        ("D405", "30 choices of 'kind' are no longer offered (eightthree, eightfour, eightfive, eightsix, eightseven, "
+         "eighteight and 24 more)"),
+    ]  # fmt: skip
+
+
 def test_a_line_that_keeps_a_code_acknowledges_its_new_label() -> None:
     new = OLD.replace("Rented house", "Own house")
     assert changes(new, OLD, {"from": "kind", "to": "kind", "recode": {"house": "house"}}) == []

@@ -50,9 +50,12 @@ def refusal(folder: Path, rules: str, tool: str = "title: Visit\n") -> str:
 
 
 WRONG = [
-    ({"into": "services"}, "'into' names 'services', which is no repeat of visit; write one of service."),
+    ({"into": "services"}, "'into' names 'services', which is no repeat of visit; write 'service', which is nearest."),
     ({"value": "organisation"}, f"'value' names 'organisation', which is no column of visit__service; {COLUMNS}."),
-    ({"other": "others"}, f"'other' names 'others', which is no column of visit__service; {COLUMNS}."),
+    (
+        {"other": "others"},
+        "'other' names 'others', which is no column of visit__service; write 'other', which is nearest.",
+    ),
     ({"set": "{sector: health}"}, f"'set' names 'sector', which is no column of visit__service; {COLUMNS}."),
     ({"set": "{staff: many}"}, "'set' puts 'many' into 'staff', which cannot hold it; write what it can hold."),
     ({"value": "staff"}, "'value' names 'staff', which holds no text; name a column that does."),
@@ -86,7 +89,7 @@ def test_a_version_and_a_path_of_the_crosswalk_are_there(tmp_path: Path) -> None
     )
     assert refusal(tmp_path / "path", "versions:\n  '1': [{from: providers, to: place}]\n") == (
         "crosswalk.yml, 1: the form asks nothing at 'providers'; "
-        "write the question's group path and name, or take the entry out."
+        "write 'PROVIDERS', which is nearest, or take the entry out."
     )
 
 
