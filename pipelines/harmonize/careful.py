@@ -5,7 +5,7 @@ rows of a split, or quarantine with a reason. What a text becomes is convert.py;
 exceptions.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipelines.archive.leaves import Leaf, leaves
@@ -151,7 +151,7 @@ def _place(leaf: Leaf, landing: Landing, plan: Plan, rows: Mapping[str, int]) ->
     """(index of the row, what was unusual) for `leaf`; None where it cannot stand there."""
     expected = leaf.repeat == landing.repeat
     depth = 1 + len(plan.tables[landing.suffix].within) if landing.suffix else 0
-    if expected and depth == (leaf.index.count(".") + 1 if leaf.index else 0):
+    if expected and bool(landing.suffix) == bool(leaf.index) and _around(leaf, plan) is not None:
         return leaf.index, ""
     if leaf.index and not leaf.repeat:
         return None
@@ -163,11 +163,25 @@ def _place(leaf: Leaf, landing: Landing, plan: Plan, rows: Mapping[str, int]) ->
     return None
 
 
+def _around(leaf: Leaf, plan: Plan) -> tuple[str, ...] | None:
+    """The table suffixes of the repeats around that of `leaf`, as a version has them that nests it so deep; None where
+    none does.
+    """
+    depth = leaf.index.count(".") if leaf.index else 0
+    for shape in plan.shapes.values():
+        outer = tuple(into for repeat, into in shape.repeats.items() if leaf.repeat.startswith(f"{repeat}/"))
+        if len(outer) == depth and (leaf.repeat in shape.repeats or not leaf.repeat):
+            return outer
+    return None
+
+
 def _put(leaf: Leaf, landing: Landing, index: str, why: str, fates: Fates, plan: Plan, converted: Answer) -> None:
     if isinstance(converted, Refused):
         fates.held.append(Held(leaf, converted.reason))
         return
-    record = _record(fates, plan, landing.suffix, index)
+    as_sent = index == leaf.index and leaf.repeat == landing.repeat
+    around = _around(leaf, plan) if as_sent else None
+    record = _record(fates, plan.tables[landing.suffix].within if around is None else around, landing.suffix, index)
     name = landing.physical[0] if landing.kind == "double" else landing.column
     if record.get(name) is not None and converted.text is not None:
         fates.held.append(Held(leaf, "clash"))
@@ -184,9 +198,9 @@ def _put(leaf: Leaf, landing: Landing, index: str, why: str, fates: Fates, plan:
     fates.placed.append(Placed(leaf, landing.suffix, landing.physical[0], index, why, exact))
 
 
-def _record(fates: Fates, plan: Plan, suffix: str, index: str) -> Record:
+def _record(fates: Fates, around: Sequence[str], suffix: str, index: str) -> Record:
     """The row at `index`, and the rows around it, made where there are none yet."""
-    for depth, outer in enumerate(plan.tables[suffix].within, start=1):
+    for depth, outer in enumerate(around, start=1):
         fates.records.setdefault((outer, ".".join(index.split(".")[:depth])), {})
     return fates.records.setdefault((suffix, index), {})
 

@@ -35,8 +35,8 @@ NOTES = """
   `repeat_count`; without one it stops (the sign *stops*), and so it does where two columns get one name.
 - `kobo2pandas` and `pykobo` read the first page of 100 submissions.
 - A matrix, a ranking and a rating are on the stand-in server as the plain groups that phones get of them.
-- The scenarios that have numbers of 16 and below are those of the first bench of this kind that we know of; the rest
-  are from what real servers send and real forms became.
+- The scenarios up to 16 are things that KoboToolbox's users have asked about for years; the rest are from what real
+  servers send and what real forms became.
 """
 
 
@@ -63,7 +63,7 @@ def page_of(
         parts.append(
             f"\n## Speed\n\nThe corpus of `make bench` (150 questions, two repeats, three versions): {speed.said}.\n"
         )
-    return "\n".join(part.strip("\n") for part in parts) + "\n"
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 def _sums(found: Mapping[str, Mapping[str, Score]]) -> str:

@@ -150,8 +150,13 @@ def _scenario(draw: st.DrawFn, versions: Mapping[str, Version], names: Names) ->
     sent += [_submission(draw, versions, list(versions)[-1], names, whole=True)]
     sent += _under_another(draw, versions, names)
     codes = {version: _codes(asked, sent, version) for version, asked in versions.items()}
+    becomes: dict[str, str] = {}
     lines: list[str] = []
     for version in list(versions)[:-1]:
+        for one in versions[version].asked:
+            recoded = _recoded(one, newest, codes[version])
+            becomes |= recoded
+            codes[list(versions)[-1]].get(one.number, {}).update(dict.fromkeys(recoded.values(), ""))
         found = list(_entries(versions[version], newest, codes[version]))
         lines += [f"  '{version}':", *found] if found else []
     means = {version: dict(_means(asked, newest)) for version, asked in versions.items()}
@@ -163,12 +168,7 @@ def _scenario(draw: st.DrawFn, versions: Mapping[str, Version], names: Names) ->
         sent=tuple(draw(st.permutations(sent))),
         crosswalk="\n".join(["versions:", *lines, ""]) if lines else "",
         means={"": anywhere, "vOfNobody": anywhere, **{v: {**anywhere, **said} for v, said in means.items()}},
-        becomes={
-            code: now
-            for version, asked in versions.items()
-            for one in asked.asked
-            for code, now in _recoded(one, newest, codes[version]).items()
-        },
+        becomes=becomes,
     )
 
 

@@ -356,3 +356,46 @@ def test_codes_of_then_are_recoded_beside_a_question_called_code(tmp_path: Path)
     with built(project) as (con, report):
         assert (report.balanced, report.exceptions) == (True, 0)
         assert one(con, "SELECT code, said FROM harmonized.visit") == {"code": "Y", "said": ["yes", "no"]}
+
+
+@pytest.mark.parametrize("said", ["1", "", "2"])
+def test_a_repeat_that_only_an_older_version_nests_stands_where_it_stood(said: str, tmp_path: Path) -> None:
+    tent = ("begin_repeat tent", "text owner", "end_repeat")
+    forms = {"1": form("text camp", "begin_repeat block", *tent, "end_repeat"), "2": form("text camp", *tent)}
+    project = project_of(tmp_path, forms)
+    blocks = [{"block/tent": [{"block/tent/owner": "a"}, {"block/tent/owner": "b"}]}]
+    archive(
+        project,
+        [
+            submission("1", {"camp": "Essian", "block": blocks}, said),
+            submission("2", {"tent": [{"tent/owner": "c"}]}, "2"),
+        ],
+    )
+    with built(project) as (con, report):
+        rows = con.execute(
+            "SELECT _id, _index, _parent_index, owner FROM harmonized.visit__tent ORDER BY ALL"
+        ).fetchall()
+        outer = con.execute("SELECT _id, _index FROM harmonized.visit__block").fetchall()
+    assert (report.balanced, report.quarantined) == (True, 0)
+    assert rows == [("1", "1.1", "1", "a"), ("1", "1.2", "1", "b"), ("2", "1", None, "c")]
+    assert outer == [("1", "1")]
+
+
+@pytest.mark.parametrize("answered", ["a", "b"])
+def test_either_of_two_questions_that_became_one_may_be_answered(answered: str, tmp_path: Path) -> None:
+    rules = "versions:\n  '1':\n    - {from: a, to: said}\n    - {from: b, to: said}\n"
+    project = project_of(tmp_path, {"1": form("text a", "text b"), "2": form("text said")}, crosswalk=rules)
+    archive(project, [submission("1", {answered: "yes"})])
+    with built(project) as (con, report):
+        assert (report.balanced, one(con, "SELECT said FROM harmonized.visit")) == (True, {"said": "yes"})
+
+
+def test_a_server_s_form_is_the_version_that_says_the_same_not_only_asks_it(tmp_path: Path) -> None:
+    then = "| survey |\n| | type | name | label |\n| | integer | far | How many kilometres |\n"
+    rules = "versions:\n  '1':\n    - {from: far, to: far, factor: 1000}\n"
+    project = project_of(tmp_path, {"1": then, "2": then.replace("kilo", "")}, crosswalk=rules)
+    asked = {"type": "integer", "name": "far", "label": ["How many kilometres"]}
+    served = {"vThen": json.dumps({"content": {"survey": [asked]}})}
+    archive(project, [submission("1", {"far": "3"}, "vThen")], form_versions=served)
+    with built(project) as (con, report):
+        assert (report.balanced, one(con, "SELECT far FROM harmonized.visit")) == (True, {"far": 3000})
