@@ -15,8 +15,8 @@ PY := $(VENV)/bin/python
 UV := UV_COMPILE_BYTECODE=1 UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv
 unexport VIRTUAL_ENV
 
-# What there is to measure, each a module of tests/bench.
-BENCH ?= harmonize kobo central verify files forms
+# What there is to measure, each a module of tests/bench; `scale` goes up to a million submissions and takes long.
+BENCH ?= harmonize kobo central verify files forms newform
 
 # The demo keeps all its state here; it is ignored by git.
 DEMO := $(CURDIR)/.cccm
