@@ -114,8 +114,9 @@ def _document(raw: str) -> object:
     written back byte for byte as it came, which neither would be; the careful reader takes twice as long.
     """
     try:
-        document: object = READ_QUICKLY(raw)
-        if WRITE(document) == raw.encode():
+        sent = raw.encode()
+        document: object = READ_QUICKLY(sent)
+        if WRITE(document) == sent:
             return document
     except (msgspec.DecodeError, ValueError, RecursionError):
         pass

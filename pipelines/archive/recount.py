@@ -4,7 +4,7 @@ It runs in processes of its own, a stretch of rows at a time, for counting is Py
 asked of an archive besides is verify.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from hashlib import sha256
@@ -61,7 +61,7 @@ def recount_stretch(path: Path, first: int, last: int) -> Recount:
         con.execute("SET threads = 1")
         outlines = outlines_in(con)
         for page in _pages(con, first, last):
-            total = sum((_one(document, outlines) for document in page), total)
+            total += _counted_again(page, outlines)
     return total
 
 
@@ -86,15 +86,21 @@ def _pages(con: Connection, first: int, last: int) -> Iterator[list[_Document]]:
         yield list(starmap(_Document, page))
 
 
-def _one(document: _Document, outlines: Outlines) -> Recount:
-    counted = _counted(document, outlines)
-    wrong = ""
+def _counted_again(page: Sequence[_Document], outlines: Outlines) -> Recount:
+    counted = [_counted(document, outlines) for document in page]
+    answers = [count for count, _ in counted if count is not None]
+    found = zip(page, map(_wrong, page, counted), strict=True)
+    named = (f"submission {one.root_id}, revision {one.revision}: {wrong}" for one, wrong in found if wrong)
+    size = sum(len(document.raw) for document in page)
+    return Recount(len(page), size, sum(answers), len(page) - len(answers), tuple(named))
+
+
+def _wrong(document: _Document, counted: tuple[int | None, int | None]) -> str:
+    """What is wrong with a document; empty where it is what was archived."""
     if sha256(document.raw).hexdigest() != document.raw_sha256:
-        wrong = "its bytes are not those that were archived"
-    elif counted != (document.n_answers, document.digest):
-        wrong = "its answers do not come to what was counted"
-    named = (f"submission {document.root_id}, revision {document.revision}: {wrong}",) if wrong else ()
-    return Recount(1, len(document.raw), counted[0] or 0, int(counted[0] is None), named)
+        return "its bytes are not those that were archived"
+    right = counted == (document.n_answers, document.digest)
+    return "" if right else "its answers do not come to what was counted"
 
 
 def _counted(document: _Document, outlines: Outlines) -> tuple[int | None, int | None]:

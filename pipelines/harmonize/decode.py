@@ -159,28 +159,38 @@ def _insert(con: Connection, table: Table, ours: Mapping[str, Sql], records: Map
 
     `records` names, in SQL, the record of each shape; where a row is of another, it is null, and so are its answers.
     """
+    chosen, carried = _chosen(records), _carried(con, table, records)
+    names = ", ".join(map(quote, [*ours, *chosen, *carried]))
+    values = [*ours.values(), *chosen.values(), *carried.values()]
+    con.execute(f"INSERT INTO harmonized.{quote(table.name)} ({names}) SELECT {', '.join(values)} FROM {source}")
+
+
+def _chosen(records: Mapping[Sql, Record]) -> dict[str, Sql]:
+    """Physical column -> its value: what the shapes have in common is converted once, whichever of them a row is of."""
     alike: dict[Sql, tuple[Landing, list[Sql]]] = {}
-    carried: dict[str, Sql] = {}
     for name, record in records.items():
         for landing in record.landings():
             same = f"{landing.physical} {landing.kind} {landing.factor} {list(landing.recode.items())}"
             alike.setdefault(same, (landing, []))[1].append(f"{name}.{quote(landing.path)}")
-            if landing.lossy:
-                carried[_then(record, landing)] = f"{name}.{quote(landing.path)}"
-                con.execute(
-                    f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {quote(_then(record, landing))} VARCHAR"
-                )
-        for inner in record.inner():
-            carried[inner.carrier] = f"{name}.{quote(inner.repeat)}"
-            column = f"{quote(inner.carrier)} {inner.carrier_type}"
-            con.execute(f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {column}")
-    chosen: dict[str, list[Sql]] = {}
+    found: dict[str, list[Sql]] = {}
     for landing, texts in alike.values():
         for physical, expression in landed_as(landing, _first(texts)):
-            chosen.setdefault(physical, []).append(expression)
-    names = ", ".join(map(quote, [*ours, *chosen, *carried]))
-    values = [*ours.values(), *map(_first, chosen.values()), *carried.values()]
-    con.execute(f"INSERT INTO harmonized.{quote(table.name)} ({names}) SELECT {', '.join(values)} FROM {source}")
+            found.setdefault(physical, []).append(expression)
+    return {physical: _first(expressions) for physical, expressions in found.items()}
+
+
+def _carried(con: Connection, table: Table, records: Mapping[Sql, Record]) -> dict[str, Sql]:
+    """Column -> value of what travels in the rows of `table` for a while; the columns are added to it."""
+    found: dict[str, tuple[Sql, Sql]] = {}
+    for name, record in records.items():
+        for landing in record.landings():
+            if landing.lossy:
+                found[_then(record, landing)] = "VARCHAR", f"{name}.{quote(landing.path)}"
+        for inner in record.inner():
+            found[inner.carrier] = inner.carrier_type, f"{name}.{quote(inner.repeat)}"
+    for column, (sql_type, _) in found.items():
+        con.execute(f"ALTER TABLE harmonized.{quote(table.name)} ADD COLUMN {quote(column)} {sql_type}")
+    return {column: value for column, (_, value) in found.items()}
 
 
 def _then(record: Record, landing: Landing) -> str:
