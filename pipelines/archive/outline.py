@@ -112,7 +112,8 @@ def outline_of(xform: str) -> Outline:
     except (ParseError, DefusedXmlException, ValueError):
         return NO_OUTLINE
     model = next((node for node in tree.iter() if _local(node) == "model"), None)
-    instance = next((node for node in model or () if _local(node) == "instance"), None)
+    instances = (node for node in (() if model is None else model) if _local(node) == "instance")
+    instance = next(instances, None)
     root = next(iter(instance), None) if instance is not None else None
     if model is None or root is None:
         return NO_OUTLINE

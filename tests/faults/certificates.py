@@ -13,6 +13,19 @@ from cryptography.x509.oid import NameOID
 
 DAY = timedelta(days=1)
 
+SIGNS_OTHERS = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    crl_sign=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""What an authority says its key is for; Python 3.13 believes none that does not say."""
+
 
 class Authority:
     """A certificate authority that nobody but a test knows; its own certificate lies in `file`."""
@@ -23,7 +36,8 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority of tests")])
         builder = _certificate(self._name, self._name, self._key, valid_days=2)
         constraints = x509.BasicConstraints(ca=True, path_length=None)
-        certificate = builder.add_extension(constraints, critical=True).sign(self._key, hashes.SHA256())
+        builder = builder.add_extension(constraints, critical=True).add_extension(SIGNS_OTHERS, critical=True)
+        certificate = _signed(builder, self._key)
         self.file = folder / "authority.pem"
         self.file.write_bytes(certificate.public_bytes(Encoding.PEM))
 
@@ -33,9 +47,7 @@ class Authority:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
         builder = _certificate(name, name if self_signed else self._name, key, valid_days=valid_days)
         named = x509.SubjectAlternativeName([_general_name(host)])
-        certificate = builder.add_extension(named, critical=False).sign(
-            key if self_signed else self._key, hashes.SHA256()
-        )
+        certificate = _signed(builder.add_extension(named, critical=False), key if self_signed else self._key)
         file = self._folder / f"server-{host}-{valid_days}-{self_signed}.pem"
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
@@ -56,7 +68,14 @@ def _certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - 3 * DAY)
         .not_valid_after(now + valid_days * DAY)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
+
+
+def _signed(builder: x509.CertificateBuilder, by: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    """Signed, and saying by which key: from Python 3.13 on, one that does not say is refused for that alone."""
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key())
+    return builder.add_extension(authority, critical=False).sign(by, hashes.SHA256())
 
 
 def _general_name(host: str) -> x509.GeneralName:
