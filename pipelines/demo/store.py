@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipelines.errors import DataError
 
@@ -157,8 +157,8 @@ class Store:
 
     def setting(self, name: str) -> str:
         """The setting's value; "" where it was never set."""
-        found = self._con.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
-        return str(found[0]) if found else ""
+        found = self._rows("SELECT value FROM setting WHERE name = ?", (name,))
+        return str(found[0][0]) if found else ""
 
     def set_setting(self, name: str, value: str) -> None:
         """Keep `value` under `name`."""
@@ -169,7 +169,7 @@ class Store:
         """The kept things of this kind; `where` may end in ORDER BY and LIMIT."""
         columns = ", ".join(field.name for field in fields(kind))
         sql = f"SELECT {columns} FROM {TABLES[kind]} WHERE {where}"
-        return [kind(*row) for row in self._con.execute(sql, params).fetchall()]
+        return [kind(*row) for row in self._rows(sql, params)]
 
     def first(self, kind: type[Kept], where: str, params: Sequence[object] = ()) -> Kept | None:
         """The first of them, or None."""
@@ -179,7 +179,7 @@ class Store:
     def count(self, kind: type[Kept], where: str = "true", params: Sequence[object] = ()) -> int:
         """How many of them there are."""
         sql = f"SELECT count(*) FROM {TABLES[kind]} WHERE {where}"
-        return int(self._con.execute(sql, params).fetchone()[0])
+        return int(self._rows(sql, params)[0][0])
 
     def keep(self, thing: Kept) -> int:
         """Write `thing`, in the place of the one with the same number; its number."""
@@ -214,8 +214,13 @@ class Store:
     def was_superseded(self, asset: int, uuid: str) -> bool:
         """Whether an edit replaced the answer with this uuid."""
         sql = "SELECT count(*) FROM superseded WHERE asset = ? AND uuid = ?"
-        return bool(self._con.execute(sql, (asset, uuid)).fetchone()[0])
+        return bool(self._rows(sql, (asset, uuid))[0][0])
 
     def burn_number(self) -> None:
         """Use up one submission number, as a refused duplicate does."""
         self._con.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'submission'")
+
+    def _rows(self, sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """What `sql` finds; from Python 3.13 on, one connection cannot be asked by two threads at once."""
+        with self._lock:
+            return self._con.execute(sql, params).fetchall()
