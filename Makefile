@@ -18,6 +18,9 @@ unexport VIRTUAL_ENV
 # What there is to measure, each a module of tests/bench; `scale` goes up to a million submissions and takes long.
 BENCH ?= harmonize kobo central verify files forms newform
 
+# A file of tests runs in one process, several files side by side: all that a file prepares is prepared once.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+
 # The demo keeps all its state here; it is ignored by git.
 DEMO := $(CURDIR)/.cccm
 WITH_DEMO := CCCM_PROJECT="$(CURDIR)" CCCM_DATA="$(DEMO)" DAGSTER_HOME="$(DEMO)/dagster" CCCM_DEMO_TOKEN=demo-token
@@ -29,13 +32,13 @@ run: $(VENV)/.for-run  ## set up, then the demo end to end: server, sync, harmon
 	@$(WITH_DEMO) $(VENV)/bin/cccm demo run
 
 test: $(VENV)/.for-dev  ## set up, then every test (ARGS="-k name" for some)
-	$(PY) -m pytest -m "not long" $(ARGS)
+	$(PY) -m pytest $(SIDE_BY_SIDE) -m "not long" $(ARGS)
 
 test-quick: $(VENV)/.for-dev  ## the tests that take no time
-	$(PY) -m pytest -m "not slow and not long" $(ARGS)
+	$(PY) -m pytest $(SIDE_BY_SIDE) -m "not slow and not long" $(ARGS)
 
 test-slow: $(VENV)/.for-dev  ## every test, and the full matrices of faults and kills
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: format lint types definitions lock  ## format, lint, types, definitions, lock: what a commit must pass
 
