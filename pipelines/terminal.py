@@ -87,8 +87,8 @@ def _show_records(rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def say(sentence: str) -> None:
-    """Print a sentence."""
-    out.print(escape(sentence), highlight=False)
+    """Print a sentence, in one line: a path or a command in it can be copied as it stands."""
+    out.print(escape(sentence), highlight=False, soft_wrap=True)
 
 
 def complain(error: CccmError | str) -> None:
