@@ -98,7 +98,7 @@ def _plan(form: Form) -> Plan:
     labels = {
         (question.name, choice.name): next(iter(choice.labels.values()), choice.name)
         for question in form.questions
-        for choice in form.choices.get(question.list_name, ())
+        for choice in form.choices_of(question)
     }
     return Plan(form, _level(form, (), places), places, labels)
 
@@ -143,7 +143,7 @@ def _question_step(
         required=_required(question.required),
         calculation=_worth(question.calculation),
         choice_filter=_worth(question.choice_filter),
-        choices={choice.name: choice for choice in form.choices.get(question.list_name, ())},
+        choices={choice.name: choice for choice in form.choices_of(question)},
         total=added[0],
         parts=added[1],
     )

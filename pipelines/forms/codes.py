@@ -23,7 +23,7 @@ ONE_BY_ONE = 20
 def codes_of(form: Form, question: Question) -> dict[str, list[Choice]]:
     """What a question offers; nothing where it offers no list of the form."""
     found: dict[str, list[Choice]] = {}
-    for choice in form.choices.get(question.list_name, ()) if question.list_name else ():
+    for choice in form.choices_of(question):
         found.setdefault(choice.name, []).append(choice)
     return found
 

@@ -112,6 +112,10 @@ class Form:
                 return question
         raise KeyError(path)
 
+    def choices_of(self, question: Question) -> tuple[Choice, ...]:
+        """What `question` offers; nothing where it offers no list of the form."""
+        return self.choices.get(question.list_name, ())
+
     def repeat(self, path: str) -> Repeat:
         """The repeat at `path`; KeyError where there is none."""
         for repeat in self.repeats:

@@ -122,7 +122,7 @@ def _twins(codes: list[str]) -> list[str]:
 def _filters(form: Form) -> Iterator[Remark]:
     by_name = {question.name: question for question in form.questions}
     for question in form.questions:
-        choices = form.choices.get(question.list_name, ())
+        choices = form.choices_of(question)
         if not question.choice_filter or not choices:
             continue
         try:
@@ -134,7 +134,7 @@ def _filters(form: Form) -> Iterator[Remark]:
             if isinstance(part, Column) and part.name not in columns:
                 sentence = f"list '{question.list_name}' has no column '{part.name}'; add it to the sheet 'choices'"
                 yield Remark("L210", f"{_where(question)}, choice_filter: {sentence}")
-        yield from _orphans(question, choices, node, {n: form.choices.get(q.list_name, ()) for n, q in by_name.items()})
+        yield from _orphans(question, choices, node, {n: form.choices_of(q) for n, q in by_name.items()})
 
 
 def _orphans(

@@ -112,7 +112,7 @@ def _numbers(words: Sequence[str]) -> list[str]:
 def _choices(question: Question, other: Question, old: Form, new: Form) -> float | None:
     """How many choices both offer, by code or by a label; None where one of them offers none."""
     left, right = (
-        [frozenset(_marks(choice.name, choice.labels)) for choice in form.choices.get(asked.list_name, ())]
+        [frozenset(_marks(choice.name, choice.labels)) for choice in form.choices_of(asked)]
         for form, asked in ((old, question), (new, other))
     )
     if not left or not right:

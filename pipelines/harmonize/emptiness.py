@@ -30,13 +30,12 @@ class _Sources:
     visible: Visible
     texts: dict[str, dict[Sql, str]] = field(default_factory=dict)
 
-    def text(self, shape: Shape, landing: Landing) -> Sql:
+    def text(self, landing: Landing) -> Sql:
         """SQL for what was sent at this landing, as the row sees it; UnsaidError where it does not see it."""
         alias = self._alias(landing.suffix)
         name = self.plan.tables[landing.suffix].name
-        if not all(self.visible(name, physical) for physical in landing.physical) or _recoded_beyond_telling(
-            shape, landing
-        ):
+        untold = landing.lossy or (landing.careful and landing.recode)  # the codes of then, from those of now
+        if untold or not all(self.visible(name, physical) for physical in landing.physical):
             raise UnsaidError
         taken = self.texts.setdefault(alias, {})
         return f"{alias}.{taken.setdefault(text_of(landing), quote(f'/{len(taken)}'))}"
@@ -124,8 +123,7 @@ def _nonanswers(plan: Plan, table: Table, column: Column) -> dict[str, str]:
     for shape in plan.shapes.values():
         for landing in _landings(shape, table, column):
             if shape.form and landing.kind in {"text", "multiple"}:
-                list_name = shape.form.question(landing.path).list_name
-                for choice in shape.form.choices.get(list_name, ()) if list_name else ():
+                for choice in shape.form.choices_of(shape.form.question(landing.path)):
                     if why := nonanswer_of(choice):
                         found.setdefault(landing.recode.get(choice.name, choice.name), why)
     return found
@@ -162,16 +160,16 @@ def _computed(shape: Shape, each: Derived, sources: _Sources) -> Sql:
         f"coalesce(list_contains({sources.held(one.suffix)}, {literal(one.column)}), false)" for one in landings
     )
     asked = [_conditions(shape.form, shape, landing, sources) for landing in landings]
-    said = _nonanswer_said(shape.form, shape, landings[0], sources) if each.way == "interval" else ""
+    said = _nonanswer_said(shape.form, landings[0], sources) if each.way == "interval" else ""
     return f"CASE WHEN {held} THEN 'quarantined' {said} ELSE {_why(asked)} END"
 
 
-def _nonanswer_said(form: Form, shape: Shape, landing: Landing, sources: _Sources) -> Sql:
+def _nonanswer_said(form: Form, landing: Landing, sources: _Sources) -> Sql:
     """SQL for the reason where somebody refused to place themselves on a scale, or did not know."""
-    choices = form.choices.get(form.question(landing.path).list_name, ())
+    choices = form.choices_of(form.question(landing.path))
     codes = {choice.name: nonanswer_of(choice) for choice in choices if nonanswer_of(choice)}
     try:
-        text = sources.text(shape, landing) if codes else ""
+        text = sources.text(landing) if codes else ""
     except UnsaidError:
         return "WHEN true THEN 'unknown'"
     return " ".join(f"WHEN {text} = {literal(code)} THEN {literal(why)}" for code, why in codes.items())
@@ -224,7 +222,7 @@ def _condition(
         if len(found) != 1 or found[0] not in shape.landings:
             raise UnsaidError
         looked_at.append(shape.landings[found[0]])
-        return sources.text(shape, looked_at[-1])
+        return sources.text(looked_at[-1])
 
     sql = condition_sql(condition, answer)
     doubts = [f"coalesce(list_contains({sources.held(one.suffix)}, {literal(one.column)}), false)" for one in looked_at]
@@ -247,15 +245,3 @@ def _why(asked: Sequence[_Asked]) -> Sql:
     if doubt:
         reasons.append(f"WHEN {' OR '.join(doubt)} THEN 'unknown'")
     return f"CASE {' '.join(reasons)} ELSE 'not_answered' END" if reasons else "'not_answered'"
-
-
-def _recoded_beyond_telling(shape: Shape, landing: Landing) -> bool:
-    """Whether the codes of then cannot be told from those of now: two became one, or one became another's."""
-    now = list(landing.recode.values())
-    if landing.careful and now:
-        return True
-    codes: set[str] = set()
-    if shape.form and now:
-        list_name = shape.form.question(landing.path).list_name
-        codes = {choice.name for choice in shape.form.choices.get(list_name, ())} - landing.recode.keys()
-    return len(set(now)) < len(now) or not codes.isdisjoint(now)

@@ -181,7 +181,7 @@ def _known(where: str, code: str, asked: Question, known: Mapping[str, Choice]) 
 
 
 def _codes(form: Form, question: Question) -> dict[str, Choice]:
-    return {choice.name: choice for choice in form.choices.get(question.list_name, ())}
+    return {choice.name: choice for choice in form.choices_of(question)}
 
 
 def _said(tool: Tool, crosswalk: Crosswalk) -> Iterator[tuple[str, Computed]]:

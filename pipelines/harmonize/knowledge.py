@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache, partial
 
 from pipelines.errors import ConfigError
-from pipelines.forms.form import Choice, Form
+from pipelines.forms.form import Form
 from pipelines.harmonize.careful import Knowledge
 from pipelines.harmonize.convert import Answer, Writing, convert, fold
 from pipelines.harmonize.plan import Column, Landing, Plan, Shape
@@ -77,7 +77,7 @@ def _by(shape: Shape, path: str) -> str:
 def _labels(plan: Plan, column: Column) -> dict[str, str]:
     """Folded code or label, in any language -> code, by the version that names the column; no label of two choices."""
     form = next(form for form in _forms(plan) if form.version == column.version)
-    choices: tuple[Choice, ...] = form.choices.get(column.question.list_name, ())
+    choices = form.choices_of(column.question)
     by_label = _one_code_each((label, choice.name) for choice in choices for label in choice.labels.values())
     return {**by_label, **{fold(choice.name): choice.name for choice in choices}}
 

@@ -95,7 +95,7 @@ def _check_entry(
         raise ConfigError(f"{where}: 'factor' multiplies numbers, and '{column.name}' holds none; take it out.")
     if entry.cast and column and kind_of(entry.cast) != column.kind:
         raise ConfigError(f"{where}: '{column.name}' is {column.question.type}; write cast: {column.question.type}.")
-    known = {choice.name for choice in form.choices.get(asked.list_name, ())}
+    known = {choice.name for choice in form.choices_of(asked)}
     strange = [code for code in entry.recode if meant_for(code, known - entry.recode.keys() - {code})]
     for code in (*strange, *entry.same):
         if known and code not in known:
@@ -108,7 +108,7 @@ def _check_entry(
 def check_codes(where: str, column: Column, codes: Iterable[str], forms: Iterable[Form]) -> None:
     """Nothing, or ConfigError for the first of `codes` that is no choice of the question that names the column."""
     form = next((form for form in forms if form.version == column.version), None)
-    known = [choice.name for choice in form.choices.get(column.question.list_name, ())] if form else []
+    known = [choice.name for choice in form.choices_of(column.question)] if form else []
     for code in codes:
         if known and code not in {*known, "other"}:
             raise ConfigError(f"{where}: '{column.name}' has no choice '{code}'; {write_one_of(known, code)}.")

@@ -188,3 +188,6 @@ def test_a_suite_of_no_tool_is_refused(camp: Project) -> None:
 def test_a_suite_of_another_layer_is_not_ours_to_refuse(camp: Project) -> None:
     write(camp, GOOD, layer="curated", table="camp_population")
     refuse_lost_suites(camp, "curated", "camp", ["camp"])
+    write(camp, GOOD, layer="harmonized", table="camp_population")
+    with pytest.raises(ConfigError, match=r"there is no table harmonized\.camp_population"):
+        refuse_lost_suites(camp, "harmonized", "camp", ["camp"])

@@ -66,7 +66,9 @@ def test_a_day_that_a_spreadsheet_counts_is_that_day(day: date) -> None:
 
 @given(st.text(max_size=20))
 def test_no_text_is_an_error(text: str) -> None:
-    readings(text, ["excel", "excel-1904", "%d/%m/%Y", "%d/%m/%Y %H:%M %z", "%y-%b"])
+    found = readings(text, ["excel", "excel-1904", "%d/%m/%Y", "%d/%m/%Y %H:%M %z", "%y-%b"])
+    assert all(isinstance(moment, datetime) for moment in found)
+    assert len(set(found)) == len(found)
 
 
 @pytest.mark.parametrize("way", ["dd/mm/yyyy", "%d/%Q/%Y", "excel 1900", "", "%"])
