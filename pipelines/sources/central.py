@@ -39,6 +39,12 @@ NO_VERSION = "___"
 
 XML = "application/xml"
 
+WORKBOOKS = {
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xls": "application/vnd.ms-excel",
+}
+"""The workbooks that Central keeps, by the end of their name."""
+
 TRIES = 3
 """How often XML is asked for that does not arrive whole: a server may break off without a word."""
 
@@ -66,12 +72,21 @@ class Central:
             raise ServerError("The server sends no Date with its answers; have its web server mended (nginx does).")
         return FormState(said.hash, answer.date)
 
-    def versions(self, form: str) -> tuple[str, ...]:
-        """The versions of `form` that were ever published, the oldest first."""
+    def versions(self, form: str) -> dict[str, str]:
+        """Version -> the day it was published, of all that ever were, the oldest first."""
         body = self.client.get_bytes(f"{self._form(form)}/versions")
-        return tuple(
-            said.version or "" for said in reversed(decoded(body, list[ServedForm], f"The versions of {form}"))
-        )
+        published = decoded(body, list[ServedForm], f"The versions of {form}")
+        return {said.version or "": (said.published_at or "")[:10] for said in reversed(published)}
+
+    def workbook(self, form: str, version: str) -> tuple[bytes, str]:
+        """The workbook that was uploaded as this version, and how its name ends; nothing where it came as an XForm."""
+        place = f"{self._form(form)}/versions/{quote(version or NO_VERSION, safe='')}"
+        for kind, accept in WORKBOOKS.items():
+            try:
+                return self.client.get_text(f"{place}{kind}", accept=accept), kind
+            except NotThere:
+                continue
+        return b"", ""
 
     def version_xml(self, form: str, version: str) -> str:
         """The XForm of one version, as sent."""

@@ -22,6 +22,7 @@ class ServedForm(msgspec.Struct):
 
     version: str | None = None
     hash: str = ""
+    published_at: str | None = msgspec.field(default=None, name="publishedAt")
 
 
 class CurrentVersion(msgspec.Struct):

@@ -54,6 +54,7 @@ class _Permission(msgspec.Struct):
 
 class _Version(msgspec.Struct):
     uid: str
+    date_deployed: str | bool = False
 
 
 class _Versions(msgspec.Struct):
@@ -62,6 +63,7 @@ class _Versions(msgspec.Struct):
 
 class _Asset(msgspec.Struct):
     uid: str | None = None
+    name: str | None = None
     effective_permissions: list[_Permission] = []
     deployed_versions: _Versions | None = None
     deployment__submission_count: int | None = None
@@ -73,13 +75,15 @@ class _ContradictionError(ServerError):
 
 @dataclass(frozen=True, slots=True)
 class AssetState:
-    """What a server says of an asset: its deployed versions, what our account may do, how many submissions it has (None
-    where it does not tell).
+    """What a server says of an asset: its deployed versions and since when each is in use, the newest first, what our
+    account may do, how many submissions it has (None where it does not tell), what it is called.
     """
 
     versions: tuple[str, ...]
+    deployed_on: tuple[str, ...]
     permission: str
     count: int | None
+    name: str
 
     @property
     def sees_all_rows(self) -> bool:
@@ -128,8 +132,10 @@ class Kobo:
         deployed = detail.deployed_versions or _Versions()
         return AssetState(
             versions=tuple(version.uid for version in deployed.results),
+            deployed_on=tuple(str(version.date_deployed or "")[:10] for version in deployed.results),
             permission=",".join(sorted({permission.codename for permission in detail.effective_permissions})),
             count=detail.deployment__submission_count,
+            name=detail.name or "",
         )
 
     def form_version(self, uid: str, version: str) -> str:

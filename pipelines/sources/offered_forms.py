@@ -1,13 +1,12 @@
 """The versions of a form that a server has, for the repository to take in: of Kobo from what it keeps of each, of ODK
 Central the workbook that was uploaded, or the XForm where there was none.
 
-What is taken in, and under which name, is forms/bringing.py. Rows are kobo.py and central.py.
+What is taken in, and under which name, is forms/bringing.py; what the servers are asked, kobo.py and central.py.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import Any
 
 import msgspec
 
@@ -17,31 +16,10 @@ from pipelines.forms.read import sheets_of_kobo
 from pipelines.forms.xform import version_of_xform
 from pipelines.forms.xform_sheets import sheets_of_xform
 from pipelines.project import Source
-from pipelines.sources.central import NO_VERSION, Central
+from pipelines.sources.central import Central
 from pipelines.sources.central_session import CentralSession
-from pipelines.sources.client import Client, NotThere
-
-Shape = TypeVar("Shape")
-
-KINDS = {
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".xls": "application/vnd.ms-excel",
-}
-"""The workbooks that Central keeps, by the end of their name."""
-
-
-class _Version(msgspec.Struct):
-    uid: str
-    date_deployed: str | bool = False
-
-
-class _Versions(msgspec.Struct):
-    results: list[_Version] = []
-
-
-class _Asset(msgspec.Struct):
-    name: str = ""
-    deployed_versions: _Versions | None = None
+from pipelines.sources.client import Client
+from pipelines.sources.kobo import Kobo
 
 
 class _Content(msgspec.Struct):
@@ -53,11 +31,6 @@ class _Content(msgspec.Struct):
 
 class _Kept(msgspec.Struct):
     content: _Content
-
-
-class _Published(msgspec.Struct):
-    version: str | None = None
-    published_at: str | None = msgspec.field(default=None, name="publishedAt")
 
 
 def asset_of(sources: Sequence[Source], name: str, tool: str, asset: str = "") -> tuple[Source, str]:
@@ -77,32 +50,29 @@ def offered_by(source: Source, asset: str, *, every: bool = False) -> list[Offer
     """The version of `asset` in use on a server, or `every` one that ever was, the oldest first."""
     if source.kind == "kobo":
         client = Client(source.url, source.token(), named=source.name, ca_file=source.ca_file)
-        return list(_on_kobo(client, source.name, asset, every=every))
+        return list(_on_kobo(Kobo(client), source.name, asset, every=every))
     if source.kind == "odk_central":
         session = CentralSession(
             source.url, source.email(), source.password(), named=source.name, ca_file=source.ca_file
         )
         client = Client(source.url, session, named=source.name, ca_file=source.ca_file)
-        return list(_on_central(client, source, asset, every=every))
+        return list(_on_central(Central(client, source.project or 0), source.name, asset, every=every))
     raise ConfigError(
         f"xlsforms/sources.yml, source '{source.name}' is of kind {source.kind} and has no forms; name a server."
     )
 
 
-def _on_kobo(client: Client, named: str, asset: str, *, every: bool) -> Iterator[Offered]:
-    client.get_bytes("/me/")  # Kobo answers 404 where it means that it does not let us in
-    place = f"/api/v2/assets/{quote(asset, safe='')}/"
-    detail = _decoded(client.get_bytes(place, {"format": "json"}), _Asset, f"asset {asset} of '{named}'")
-    deployed = (detail.deployed_versions or _Versions()).results
+def _on_kobo(kobo: Kobo, named: str, uid: str, *, every: bool) -> Iterator[Offered]:
+    kobo.server_time()  # proves our token
+    asset = kobo.asset(uid)
+    deployed = list(zip(asset.versions, asset.deployed_on, strict=True))
     if not deployed:
-        raise ServerError(f"Asset {asset} of '{named}' was never deployed; deploy it there first.")
-    for version in reversed(deployed if every else deployed[:1]):
-        where = f"asset {asset} of '{named}', version {version.uid}"
-        body = client.get_bytes(f"{place}versions/{quote(version.uid, safe='')}/", {"format": "json"})
-        content = _decoded(body, _Kept, where).content
-        settings = {"form_title": detail.name, **_said(content.settings or {})}
+        raise ServerError(f"Asset {uid} of '{named}' was never deployed; deploy it there first.")
+    for version, since in reversed(deployed if every else deployed[:1]):
+        where = f"asset {uid} of '{named}', version {version}"
+        content = _content(kobo.form_version(uid, version), where)
+        settings = {"form_title": asset.name, **_said(content.settings or {})}
         sheets = sheets_of_kobo(msgspec.to_builtins(content) | {"choices": content.choices or []})
-        since = str(version.date_deployed)[:10]
         yield Offered(
             where=where, said=settings.get("version", ""), since=since, sheets=replace(sheets, settings=settings)
         )
@@ -112,36 +82,23 @@ def _said(settings: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in settings.items() if value not in (None, "")}
 
 
-def _on_central(client: Client, source: Source, form: str, *, every: bool) -> Iterator[Offered]:
-    place = f"/v1/projects/{source.project}/forms/{quote(form, safe='')}"
-    body = client.get_bytes(f"{place}/versions")
-    published = _decoded(body, list[_Published], f"the versions of form {form} of '{source.name}'")
+def _on_central(central: Central, named: str, form: str, *, every: bool) -> Iterator[Offered]:
+    published = list(central.versions(form).items())
     if not published:
-        raise ServerError(f"Form {form} of '{source.name}' was never published; publish it there first.")
-    for version in reversed(published if every else published[:1]):
-        said, since = version.version or "", (version.published_at or "")[:10]
-        where = f"form {form} of '{source.name}', version {said or since}"
-        workbook, kind = _workbook(client, f"{place}/versions/{quote(said or NO_VERSION, safe='')}")
+        raise ServerError(f"Form {form} of '{named}' was never published; publish it there first.")
+    for said, since in published if every else published[-1:]:
+        where = f"form {form} of '{named}', version {said or since}"
+        workbook, kind = central.workbook(form, said)
         if workbook:
             yield Offered(where=where, said=said, since=since, workbook=workbook, kind=kind)
         else:
-            xform = Central(client, source.project or 0).version_xml(form, said)
+            xform = central.version_xml(form, said)
             sheets = sheets_of_xform(xform, where)
             yield Offered(where=where, said=version_of_xform(xform), since=since, sheets=sheets)
 
 
-def _workbook(client: Client, place: str) -> tuple[bytes, str]:
-    """The workbook that was uploaded, and its kind; nothing where the form was uploaded as an XForm."""
-    for kind, accept in KINDS.items():
-        try:
-            return client.get_text(f"{place}{kind}", accept=accept), kind
-        except NotThere:
-            continue
-    return b"", ""
-
-
-def _decoded(body: bytes, shape: type[Shape], what: str) -> Shape:
+def _content(body: str, what: str) -> _Content:
     try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return msgspec.json.decode(body, type=_Kept).content
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ServerError(f"What came of {what} is no form; check the address in sources.yml.") from error
