@@ -17,23 +17,15 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
+from pipelines.alive import lives, mine
 from pipelines.archive.archive import open_archive
 from pipelines.archive.chain import link_at
 from pipelines.archive.formats import format_of, refuse_newer
 from pipelines.archive.head import head_file, read_head, write_head
 from pipelines.archive.opening import sum_of, wal_of
 from pipelines.errors import DataError
-from pipelines.store.alive import lives, mine
-from pipelines.store.duck import (
-    Connection,
-    connect,
-    draft_of,
-    forget,
-    plain_errors,
-    put_in_place,
-    read_value,
-    sync_file,
-)
+from pipelines.store.duck import Connection, connect, plain_errors, read_value
+from pipelines.whole_file import draft_of, forget, put_in_place, sync_file
 
 MANIFEST = "manifest.json"
 PRECIOUS = ("archive/*.duckdb", "heads/*.head", "attachments/**/*", "reference/**/*", "*.key")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from pipelines.store.duck import draft_of, put_in_place, sync_file
+from pipelines.whole_file import draft_of, put_in_place, sync_file
 
 OPENED = "opened"
 """The line that says: somebody writes, so the sum of the bytes may be another one by now."""

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 import dagster as dg
 from sqlalchemy.exc import OperationalError
 
+from pipelines import alive
 from pipelines.errors import DiskError, LockError
 from pipelines.project import Project, prepare_dagster_home
-from pipelines.store import alive, duck
+from pipelines.store import duck
 from pipelines.store.failures import volume_of
 from pipelines.store.locks import alone
 

@@ -5,18 +5,18 @@ beyond what keeps it from being read is lint.py; what the next run makes of it i
 """
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.errors import ConfigError, DiskError
+from pipelines.errors import ConfigError
 from pipelines.forms.form import Form
 from pipelines.forms.read import read_form, read_sheets
 from pipelines.forms.write import write_sheets
 from pipelines.project import Project
 from pipelines.project.tool import check_name, in_order
+from pipelines.whole_file import write_whole
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -63,7 +63,7 @@ def add_form(project: Project, file: Path, tool: str, version: str = "") -> Adde
         written = _put(_written_anew(file, Path(between), version) if anew else file, place, anew=anew)
     form = read_form(place, tool, version)
     if new_tool:
-        _write(folder / "tool.yml", _tool_file(form, tool).encode())
+        write_whole(folder / "tool.yml", _tool_file(form, tool).encode())
     newest = in_order(path.stem for path in folder.glob("*.xlsx") if path.name[0] not in "~.")[-1]
     return Added(place, form, new_tool, written or new_tool, newest if newest != version else "")
 
@@ -95,22 +95,8 @@ def _put(file: Path, place: Path, *, anew: bool) -> bool:
         raise ConfigError(
             f"{place} is there already and says something else; every version is kept: write a new one with --version."
         )
-    _write(place, file.read_bytes())
+    write_whole(place, file.read_bytes())
     return True
-
-
-def _write(place: Path, content: bytes) -> None:
-    """Write a new file whole, or not at all."""
-    draft = place.with_name(f".{place.name}.{os.getpid()}.new")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(content)
-        draft.replace(place)
-    except OSError as error:
-        message = f"{place} cannot be written ({error.strerror}): make room, or correct the permissions."
-        raise DiskError(message) from None
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _tool_file(form: Form, tool: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.errors import DiskError, SchemaError
+from pipelines.errors import SchemaError
 from pipelines.forms.adding import VERSION, Added, add_form
 from pipelines.forms.carry import carry_over
 from pipelines.forms.form import Form
@@ -19,6 +19,7 @@ from pipelines.forms.sheets import Sheets
 from pipelines.forms.write import write_sheets
 from pipelines.project import Project
 from pipelines.project.tool import check_name, in_order, read_tool
+from pipelines.whole_file import unwritable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,5 +117,4 @@ def _put(offered: Offered, path: Path, tool: str, name: str) -> Form:
             said = said.replace(place, offered.where)
         raise SchemaError(said) from error
     except OSError as error:
-        message = f"{path} cannot be written ({error.strerror}): make room, or correct the permissions."
-        raise DiskError(message) from None
+        raise unwritable(path, error) from None

@@ -11,10 +11,11 @@ from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.worksheet.worksheet import Worksheet
 
-from pipelines.errors import DiskError, SchemaError
+from pipelines.errors import SchemaError
 from pipelines.forms.extensions import written_out
 from pipelines.forms.headings import TRANSLATED
 from pipelines.forms.sheets import Row, Sheets, list_name_of, name_of
+from pipelines.whole_file import unwritable
 
 UNNAMED = "default"
 LONGEST_TEXT = 32_767
@@ -42,8 +43,7 @@ def write_sheets(sheets: Sheets, path: Path, where: str) -> None:
     try:
         book.save(path)
     except OSError as error:
-        message = f"{path} cannot be written ({error.strerror}): make room, or correct the permissions."
-        raise DiskError(message) from None
+        raise unwritable(path, error) from None
 
 
 def _text_heads(sheets: Sheets) -> dict[tuple[str, str], str]:

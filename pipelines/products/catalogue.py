@@ -10,12 +10,13 @@ from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
-from pipelines.errors import ConfigError, DiskError
+from pipelines.errors import ConfigError
 from pipelines.products.population_sheet import POPULATION_SHEET
 from pipelines.products.product import Context, Product
 from pipelines.products.service_3w import SERVICE_3W
 from pipelines.project import Project
-from pipelines.store.duck import Connection, draft_of, forget, plain_errors, put_in_place
+from pipelines.store.duck import Connection, plain_errors
+from pipelines.whole_file import draft_of, forget, put_in_place, unwritable
 
 PRODUCTS: Mapping[str, Product] = MappingProxyType({one.name: one for one in (POPULATION_SHEET, SERVICE_3W)})
 
@@ -40,8 +41,7 @@ def write_product(
         finally:
             forget(draft)
     except OSError as error:
-        why = error.strerror
-        raise DiskError(f"{path} cannot be written ({why}); make room, or correct its permissions.") from error
+        raise unwritable(path, error) from error
     return path
 
 

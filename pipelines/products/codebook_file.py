@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines.errors import ConfigError, DiskError
+from pipelines.errors import ConfigError
 from pipelines.products.codebook import Codebook, read_codebook
 from pipelines.products.codebook_ddi import write_ddi
 from pipelines.products.codebook_markdown import write_markdown
 from pipelines.products.codebook_workbook import write_workbook
 from pipelines.store.duck import Connection
+from pipelines.whole_file import unwritable
 
 WRITERS: Mapping[str, Callable[[Codebook, Path], None]] = {
     ".xlsx": write_workbook,
@@ -26,6 +27,5 @@ def write_codebook_file(con: Connection, tool: str, path: Path | None = None) ->
     try:
         write(read_codebook(con, tool), path)
     except OSError as error:
-        message = f"{path} cannot be written ({error.strerror}); make room there, or correct its permissions."
-        raise DiskError(message) from error
+        raise unwritable(path, error) from error
     return path

@@ -19,8 +19,8 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_range_abs
 from xlsxwriter.worksheet import Worksheet
 
-from pipelines.errors import DiskError
 from pipelines.products.look import STYLES
+from pipelines.whole_file import unwritable
 
 Sheet: TypeAlias = Worksheet
 Cell = str | int | Decimal | float | bool | date | None
@@ -167,7 +167,7 @@ def new_book(path: Path, title: str, as_of: date) -> Iterator[Book]:
     try:
         workbook.close()
     except FileCreateError as error:
-        raise DiskError(f"{path} cannot be written ({error}); make room there, or correct its permissions.") from error
+        raise unwritable(path, error) from error
 
 
 def cells(sheet: str, first: tuple[int, int], last: tuple[int, int]) -> str:

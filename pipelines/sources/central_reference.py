@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.errors import ConfigError, DiskError
+from pipelines.errors import ConfigError
 from pipelines.sources.central import TRIES, Central
 from pipelines.sources.retry import Unreached
-from pipelines.store.duck import sync_file
 from pipelines.store.reference import last_states
+from pipelines.whole_file import write_whole
 
 
 def keep_lists(central: Central, lists: Mapping[str, str], store: Path, reviewed: Path, moment: datetime) -> list[str]:
@@ -31,7 +31,7 @@ def keep_lists(central: Central, lists: Mapping[str, str], store: Path, reviewed
         said = _whole(central, dataset)
         last = last_states(store).get(table)
         if last is None or last.read_text(encoding="utf-8") != said:
-            _keep(store / table / f"{moment:%Y%m%dT%H%M%S}Z.csv", said)
+            write_whole(store / table / f"{moment:%Y%m%dT%H%M%S}Z.csv", said.encode())
             anew.append(table)
     return anew
 
@@ -44,17 +44,3 @@ def _whole(central: Central, dataset: str) -> str:
         if said.endswith("\n") and rows == central.entity_count(dataset):
             return said
     raise Unreached(f"The server counts other entities in {dataset} than it sends; run the sync again.")
-
-
-def _keep(place: Path, said: str) -> None:
-    """Let `said` lie at `place`, whole and on the disk before its name is."""
-    draft = place.with_suffix(".part")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(said, encoding="utf-8", newline="")
-        sync_file(draft)
-        draft.replace(place)
-        sync_file(place.parent)
-    except OSError as error:
-        message = f"{place} cannot be written ({error.strerror}): make room, or correct its permissions."
-        raise DiskError(message) from error

@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from pipelines.errors import DiskError
 from pipelines.project.secret import Secret
 from pipelines.sources.body import pieces, whole_json
 from pipelines.sources.credentials import Credentials, Given
@@ -25,6 +24,7 @@ from pipelines.sources.origin import origin_of
 from pipelines.sources.refusal import NotThere
 from pipelines.sources.retry import Patience
 from pipelines.sources.wire import Response
+from pipelines.whole_file import unwritable
 
 __all__ = ["Answer", "Client", "Downloaded", "Limits", "NotThere"]
 
@@ -170,8 +170,7 @@ class Client:
         try:
             size, digest = self._exchange.plainly(lambda: self._written(response, ask, into), ask.target)
         except OSError as error:
-            message = f"{into} cannot be written ({error.strerror}): make room, or correct its permissions."
-            raise DiskError(message) from error
+            raise unwritable(into, error) from error
         finally:
             response.close()
         counted = "Content-Length" in response.headers or "chunked" in response.headers.get("Transfer-Encoding", "")

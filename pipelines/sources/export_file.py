@@ -6,7 +6,6 @@ the layout in crosswalk.yml, and done by harmonize/. Here a row becomes a submis
 """
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipelines.archive.archive import Archive, Run, Submission
-from pipelines.errors import CccmError, ConfigError, DiskError
+from pipelines.errors import CccmError, ConfigError
 from pipelines.project.layout import Layout
 from pipelines.project.source import Source, SourceAsset
 from pipelines.project.times import offset, readings
@@ -27,7 +26,7 @@ from pipelines.sources.repeat_sheets import check_sheets, headers_of, rows_of
 from pipelines.sources.row_key import RowKeys, check_standing
 from pipelines.sources.sync import SyncReport
 from pipelines.sources.table_file import WORKBOOK_STARTS, Table, read_bytes, table_of
-from pipelines.store.duck import sync_file
+from pipelines.whole_file import write_whole
 
 RAW_KIND = "csv_row"
 
@@ -113,7 +112,8 @@ def _read(path: Path, source: Source, layout_name: str, layout: Layout, attachme
     """The file at `path`, kept by its hash before it is read."""
     content = read_bytes(path)
     digest = sha256(content).hexdigest()
-    _keep(content, attachments / digest)
+    if not (attachments / digest).exists():
+        write_whole(attachments / digest, content, mode=0o600)
     table, sheets = _tables(content, str(path), layout_name, layout)
     changed_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
     return ExportFile(name_of(path, source), digest, changed_at, table, sheets)
@@ -138,24 +138,6 @@ def _tables(content: bytes, named: str, layout_name: str, layout: Layout) -> tup
     sheets = {name: table_of(content, named, sheet=one.sheet, **writing) for name, one in layout.repeats.items()}
     check_sheets(table, sheets, layout, named)
     return table, sheets
-
-
-def _keep(content: bytes, place: Path) -> None:
-    """Let `content` lie at `place`, whole or not at all."""
-    if place.exists():
-        return
-    draft = place.with_name(f".{place.name}.{os.getpid()}.new")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft.touch(mode=0o600)
-        draft.write_bytes(content)
-        sync_file(draft)
-        draft.replace(place)
-    except OSError as error:
-        message = f"{place} cannot be written ({error.strerror}): make room, or correct its permissions."
-        raise DiskError(message) from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _submissions(file: ExportFile, layout_name: str, layout: Layout, key: Key, told: Told) -> Iterator[Submission]:

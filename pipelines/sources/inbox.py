@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from pipelines.errors import ConfigError, DiskError
 from pipelines.project.source import Source, SourceAsset
-from pipelines.store.duck import sync_file
+from pipelines.whole_file import draft_of, forget, put_in_place
 
 
 def files_of(source: Source, asset: SourceAsset) -> list[Path]:
@@ -84,20 +84,18 @@ def put(file: Path, source: Source, asset: SourceAsset) -> Path:
     place = _place(file.name, source, asset)
     if place.exists() and place.samefile(file):
         return place
-    draft = place.with_name(f".{place.name}.{os.getpid()}.new")
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft.touch(mode=0o600)
-        shutil.copyfile(file, draft)
-        os.utime(draft, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
-        sync_file(draft)
-        draft.replace(place)
-        sync_file(place.parent)
+        draft = draft_of(place)
+        try:
+            draft.touch(mode=0o600)
+            shutil.copyfile(file, draft)
+            os.utime(draft, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
+            put_in_place(draft, place)
+        finally:
+            forget(draft)
     except OSError as error:
         message = f"{file} cannot be copied to {place} ({error.strerror}): make room, or correct the permissions."
         raise DiskError(message) from None
-    finally:
-        draft.unlink(missing_ok=True)
     return place
 
 

@@ -21,7 +21,7 @@ from pipelines.errors import CccmError, DataError, DiskError
 from pipelines.sources.client import Client, Downloaded
 from pipelines.sources.ranges import read_parts
 from pipelines.sources.retry import Unreached
-from pipelines.store.duck import sync_file
+from pipelines.whole_file import put_in_place, unwritable
 
 AT_ONCE = 50
 """After how many files the archive is told of them."""
@@ -108,7 +108,7 @@ def _prepare(store: Path) -> None:
         for draft in store.glob(".*.part"):
             draft.unlink(missing_ok=True)
     except OSError as error:
-        raise _disk(store, error) from error
+        raise unwritable(store, error) from error
 
 
 def _fetched(client: Client, where: Callable[[], str], file: Wanted, store: Path) -> str | CccmError:
@@ -164,12 +164,6 @@ def _keep(draft: Path, place: Path) -> None:
     """Let `draft` lie at `place`, whole and on the disk before its name is."""
     try:
         if not place.exists():
-            sync_file(draft)
-            draft.replace(place)
-            sync_file(place.parent)
+            put_in_place(draft, place)
     except OSError as error:
-        raise _disk(place, error) from error
-
-
-def _disk(place: Path, error: OSError) -> DiskError:
-    return DiskError(f"{place} cannot be written ({error.strerror}): make room, or correct its permissions.")
+        raise unwritable(place, error) from error

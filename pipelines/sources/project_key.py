@@ -9,8 +9,8 @@ import secrets
 import stat
 from pathlib import Path
 
-from pipelines.errors import ConfigError, DiskError
-from pipelines.store.duck import sync_file
+from pipelines.errors import ConfigError
+from pipelines.whole_file import draft_of, forget, sync_file, unwritable
 
 BYTES = 32
 
@@ -29,22 +29,20 @@ def project_key(file: Path, *, may_make: bool) -> bytes:
 
 def _make(file: Path) -> None:
     """Let a new key lie in `file`, unless another process was faster."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(BYTES) + "\n", encoding="ascii")
-        sync_file(draft)
-        file.hardlink_to(draft)
-        sync_file(file.parent)
+        draft = draft_of(file)
+        try:
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_hex(BYTES) + "\n", encoding="ascii")
+            sync_file(draft)
+            file.hardlink_to(draft)
+            sync_file(file.parent)
+        finally:
+            forget(draft)
     except FileExistsError:
         return
     except OSError as error:
-        raise DiskError(
-            f"{file} cannot be written ({error.strerror}): make room, or correct its permissions."
-        ) from None
-    finally:
-        draft.unlink(missing_ok=True)
+        raise unwritable(file, error) from None
 
 
 def _read(file: Path) -> bytes:

@@ -4,7 +4,6 @@ The only module that names duckdb.connect. What the tables are belongs to the ro
 files are publish.py; how an error of DuckDB or of the disk reads is failures.py.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,8 +15,8 @@ from sqlglot import exp
 
 from pipelines.errors import DataError
 from pipelines.store import failures
-from pipelines.store.alive import lives, mine
 from pipelines.store.failures import LOCKED, plain, why_not_open
+from pipelines.whole_file import draft_of, forget, put_in_place
 
 Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
@@ -127,29 +126,6 @@ def new_file(path: Path, *, storage_version: str = "", mode: int = 0o644) -> Ite
         forget(draft.with_name(f"{draft.name}.wal"))
 
 
-def draft_of(path: Path) -> Path:
-    """Where this process writes the file that will become `path`; what killed processes wrote for it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{path.name}.*.new*"):
-        writer = left.name.removeprefix(f".{path.name}.").split(".")[0]
-        if left.is_file() and (writer == mine() or not lives(writer)):
-            left.unlink(missing_ok=True)
-    return path.with_name(f".{path.name}.{mine()}.new")
-
-
-def forget(draft: Path) -> None:
-    """Remove `draft`, where the disk lets us; where not, whoever writes there next does."""
-    with suppress(OSError):
-        draft.unlink(missing_ok=True)
-
-
-def put_in_place(draft: Path, path: Path) -> None:
-    """Rename `draft`, which is whole, to `path`; both survive a loss of power."""
-    sync_file(draft)
-    draft.replace(path)
-    sync_file(path.parent)
-
-
 def read_rows(con: Connection, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
     """The rows of `sql`, each by column name."""
     cursor = con.execute(sql, list(params))
@@ -199,15 +175,6 @@ def columns_of(con: Connection, schema: str, table: str) -> dict[str, str]:
     sql = """SELECT column_name, data_type FROM duckdb_columns()
              WHERE database_name = current_database() AND schema_name = ? AND table_name = ? ORDER BY column_index"""
     return dict(con.execute(sql, [schema, table]).fetchall())
-
-
-def sync_file(path: Path) -> None:
-    """Make the disk hold `path` (a file, or a folder's list of names) before we go on."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _open(path: Path, *, read_only: bool) -> Connection:

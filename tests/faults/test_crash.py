@@ -139,7 +139,7 @@ def test_f51_what_a_killed_run_left_beside_an_old_archive_is_brought_along(path:
 STEPS = (
     "formats._create",
     "formats._copy",
-    "duck.sync_file",
+    "whole_file.sync_file",
     "duck.put_in_place",
     "opening.migrate",
     "opening.write_head",
@@ -164,8 +164,9 @@ def killed_migrations(tmp_path: Path, names: list[str]) -> None:
     before = {name: old_archive(path) for name, path in paths.items()}
     code = f"""
         from pipelines.archive import formats, opening
+        from pipelines import whole_file
         from pipelines.store import duck
-        modules = {{"formats": formats, "opening": opening, "duck": duck}}
+        modules = {{"formats": formats, "opening": opening, "duck": duck, "whole_file": whole_file}}
         def kill_at(moment, module, name):
             done = getattr(modules[module], name)
             def kill(*given, **named):

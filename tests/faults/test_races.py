@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import alive
 from pipelines.archive.archive import open_archive
 from pipelines.archive.verify import verify_archive
 from pipelines.defs.slots import only_writer
 from pipelines.errors import LockError
 from pipelines.project import Project
-from pipelines.store import alive, duck
-from pipelines.store.duck import connect, draft_of, new_file
+from pipelines.store import duck
+from pipelines.store.duck import connect, new_file
 from pipelines.store.locks import alone
 from pipelines.store.publish import publish
+from pipelines.whole_file import draft_of
 from tests.faults.child import NOW
 from tests.faults.nursery import REPOSITORY, Nursery
 from tests.flow.tiny import tiny_project

@@ -272,9 +272,9 @@ def test_a_kill_while_the_file_is_made_leaves_none(file: Path) -> None:
     killed = run_python(
         f"""
         import os, signal
-        from pipelines.store import duck
+        from pipelines import whole_file
         from tests.flow.test_archive import *
-        duck.sync_file = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+        whole_file.sync_file = lambda path: os.kill(os.getpid(), signal.SIGKILL)
         record(Path({str(file)!r}), [ONE])
         """
     )

@@ -13,6 +13,8 @@ LEVELS = (
     ("archive",),
     ("store", "forms"),
     ("project",),
+    ("whole_file",),
+    ("alive",),
     ("errors",),
 )
 LEVEL = {room: depth for depth, rooms in enumerate(LEVELS) for room in rooms}

@@ -110,7 +110,7 @@ def test_a_workbook_that_fails_half_way_is_not_there(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_said_plainly(tmp_path: Path) -> None:
     with (
-        pytest.raises(DiskError, match=r"a\.xlsx cannot be written .*; make room there, or correct its permissions\."),
+        pytest.raises(DiskError, match=r"a\.xlsx cannot be written .*: make room, or correct its permissions\."),
         new_book(tmp_path / "none" / "a.xlsx", "A title", DAY) as book,
     ):
         book.sheet("One", "")
