@@ -12,9 +12,9 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever goes through several rooms is slow; `make test-quick` leaves it out."""
+    """Whatever goes through several rooms, or meets faults on its way, is slow; `make test-quick` leaves it out."""
     for item in items:
-        if item.path.is_relative_to(REPOSITORY / "tests" / "flow"):
+        if any(item.path.is_relative_to(REPOSITORY / "tests" / room) for room in ("flow", "faults")):
             item.add_marker(pytest.mark.slow)
 
 

@@ -14,8 +14,6 @@ from pipelines.sources.limits import Limits
 from tests.central.camp import AGAIN, Camp, camp_in
 from tests.faults.hostile import Fault, always, answer, at, changed, cut, hostile, reset
 
-pytestmark = pytest.mark.slow
-
 ONCE = Limits(attempts=1)
 FORM = "/v1/projects/1/forms/visit"
 KHANKE = "<site><name>Khanke</name><families>12</families></site>"

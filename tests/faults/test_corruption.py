@@ -26,8 +26,6 @@ from tests.faults.child import NOW, archive_pages, page_row
 from tests.faults.nursery import REPOSITORY
 from tests.flow.tiny import tiny_project
 
-pytestmark = pytest.mark.slow
-
 SEED = 20261128
 
 

@@ -31,8 +31,6 @@ from tests.faults.nursery import REPOSITORY, World
 from tests.flow.cluster import Cluster
 from tests.flow.tiny import tiny_project
 
-pytestmark = pytest.mark.slow
-
 FORMAT_1 = """
 CREATE TABLE submission (
     source VARCHAR NOT NULL, asset VARCHAR NOT NULL, root_id VARCHAR NOT NULL, revision INTEGER NOT NULL,

@@ -16,8 +16,6 @@ from tests.faults.nursery import ALL, Nursery, World
 from tests.faults.power import images, operations
 from tests.flow.tiny import tiny_project
 
-pytestmark = pytest.mark.slow
-
 WRITES, SYNCS, NAMES, CUTS = 1, 2, 4, 8
 FULL = {"errno": errno.ENOSPC, "kinds": WRITES, "stays": 1}
 FAILS = {"errno": errno.EIO, "kinds": WRITES | SYNCS, "stays": 0}

@@ -133,7 +133,6 @@ def test_x03_a_package_that_deceives_is_refused_by_its_directory(
     assert found in refused(tmp_path, write)
 
 
-@pytest.mark.slow
 def test_x03_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     assert "unpacks to far more than any form holds; take everything but the form" in refused(
         tmp_path, workbooks.huge_cell
@@ -482,7 +481,6 @@ def test_x19_a_form_of_a_server_with_a_huge_list_is_read() -> None:
     assert [question.path for question in form.questions] == ["camp"]
 
 
-@pytest.mark.slow
 def test_x03_x05_x14_refusing_takes_little_memory(tmp_path: Path) -> None:
     """All hostile workbooks in one child: the most it ever held, in kB."""
     for number, write in enumerate(workbooks.REFUSED.values()):

@@ -19,8 +19,6 @@ from pipelines.store.duck import connect
 from tests.faults.nursery import ALL, REPOSITORY, World
 from tests.flow.cluster import TOKEN, Cluster, new_cluster
 
-pytestmark = pytest.mark.slow
-
 SEED = 20261126
 MOMENTS = [("sync",), ("build",), ("publish",), ALL]
 

@@ -37,8 +37,6 @@ from tests.faults.hostile import (
 )
 from tests.faults.world import Content, World, content, given_away, last_run, sync, world
 
-pytestmark = pytest.mark.slow
-
 DATA = "/data/"
 POSITIONS = ("first", "middle", "last")
 MOMENTS = ("first sync", "later sync")

@@ -22,8 +22,6 @@ from tests.flow.cluster import new_cluster
 from tests.flow.tiny import tiny_project
 from tests.golden.curated.case import GOLDEN, SQL, fill_case
 
-pytestmark = pytest.mark.slow
-
 SEED = 20261129
 
 

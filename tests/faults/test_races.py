@@ -26,8 +26,6 @@ from tests.faults.child import NOW
 from tests.faults.nursery import REPOSITORY, Nursery
 from tests.flow.tiny import tiny_project
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Nursery]]:

@@ -32,8 +32,6 @@ from tests.flow.cluster import Cluster, Done
 from tests.flow.tiny import add_form, tiny_project
 from tests.house.modules import REPOSITORY, modules
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def camps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:

@@ -35,8 +35,6 @@ from tests.faults.hostile import (
 from tests.faults.world import FORM, QUICK, ROWS, TOKEN, World, content, last_run, sync, world
 from tests.house.modules import REPOSITORY
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def camps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:

@@ -16,8 +16,6 @@ from pipelines.demo.server import StandIn
 from pipelines.sources.limits import Limits
 from tests.flow.cluster import Cluster, Done, free_port, new_cluster
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:

@@ -3,7 +3,6 @@
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,7 +141,6 @@ ANSWERS = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.slow
 @FEW
 @given(drawn=st.lists(ANSWERS, min_size=10, max_size=25))
 def test_whatever_was_answered_the_computed_columns_say_what_python_says(drawn: list[dict[str, str | None]]) -> None:

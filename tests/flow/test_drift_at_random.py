@@ -20,8 +20,6 @@ from tests.drift.ours import OURS
 from tests.drift.scenario import Document, Scenario
 from tests.flow.harmonizing import TOOL, archive, built, submission, write_form
 
-pytestmark = pytest.mark.slow
-
 FEW = settings(
     max_examples=12,
     deadline=None,

@@ -7,7 +7,6 @@ from tests.drift.ours import Ours, run_ours
 from tests.drift.scenario import Scenario, Token, scenarios
 from tests.drift.stage import staged
 
-pytestmark = pytest.mark.slow
 SCENARIOS = scenarios()
 OF_A_POINT = ("_lat", "_lon", "_alt", "_acc")
 

@@ -12,8 +12,6 @@ from pipelines.quality.check import check_tool
 from pipelines.quality.findings import FailingRow, Report, RuleResult
 from pipelines.store.duck import Connection, connect, read_rows, transaction
 
-pytestmark = pytest.mark.slow
-
 TABLES = """
 CREATE SCHEMA harmonized;
 CREATE SCHEMA reference;

@@ -14,8 +14,6 @@ from pipelines.quality.expectations import fitted, rules_for
 from pipelines.store.duck import Connection, columns_of, connect, literal, quote, read_rows
 from pipelines.store.reference import load_reference
 
-pytestmark = pytest.mark.slow
-
 REPOSITORY = Path(__file__).parents[2]
 GOLDEN = REPOSITORY / "tests" / "golden" / "quality"
 CASES = sorted(path for path in GOLDEN.iterdir() if path.is_dir())

@@ -27,8 +27,6 @@ from pipelines.sources.export_file import sync_export
 from pipelines.sources.sync import Wish
 from pipelines.store.duck import connect, quote, read_rows
 
-pytestmark = pytest.mark.slow
-
 REPOSITORY = Path(__file__).parents[2]
 ROUND = "data/open/cccmiraq__FSMTMap/fsmt_sites__20201018_1c26eb6.csv"
 LAYOUT = "fsmt-map-2020"

@@ -11,8 +11,6 @@ from pipelines.demo.server import StandIn
 from pipelines.store.duck import Connection, connect, read_rows
 from tests.flow.cluster import Cluster, Done, new_cluster
 
-pytestmark = pytest.mark.slow
-
 PLANTED = "07701234567"
 
 

@@ -237,7 +237,6 @@ def test_keyset_pages_see_every_row_once_though_rows_go_between_pages(client: Cl
     assert seen == [1, 2, 3, 4, 5, 6, 7]
 
 
-@pytest.mark.slow
 def test_a_page_holds_100_rows_unless_asked_and_never_more_than_1000(client: Client, form: Form) -> None:
     sent(client, form, 1001)
     pages = [client.data(**query) for query in ({}, {"limit": 30000}, {"limit": 30000, "start": 1000})]

@@ -108,10 +108,7 @@ def in_scope(name: str) -> bool:
 
 
 COMPARED = [entry["name"] for entry in entries() if in_scope(entry["name"])]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not COMPARED, reason=f"the recorded exchanges are not here ({RECORDED})"),
-]
+pytestmark = pytest.mark.skipif(not COMPARED, reason=f"the recorded exchanges are not here ({RECORDED})")
 
 
 @dataclass(frozen=True)
