@@ -1,4 +1,5 @@
-"""The asset checks: the ledger of every tool, and every expectation, with its failing rows as a table.
+"""The asset checks: the ledger of every tool, its codes that changed their meaning, and every expectation, with its
+failing rows as a table.
 
 A check shows ids, questions and rule; never an answer, for Dagster keeps what it shows in clear. The findings
 themselves are computed when the tool is harmonized.
@@ -13,6 +14,7 @@ from pipelines.defs.assets import WRITER, key
 from pipelines.errors import CccmError
 from pipelines.harmonize.build import balance_of
 from pipelines.project import Project, Tool
+from pipelines.quality.code_meaning import NAME as CODE_MEANING
 from pipelines.quality.expectations import Rule
 from pipelines.quality.same_record import all_rules
 from pipelines.store.duck import connect, read_rows, table_exists
@@ -35,6 +37,7 @@ def checks_of(project: Project) -> Iterator[dg.AssetChecksDefinition]:
     """Every check of the project."""
     for tool in project.tools():
         yield _ledger(project, tool)
+        yield _meanings(project, tool)
         for layer in ("harmonized", "clean"):
             rules = _rules(project, tool, layer)
             if rules:
@@ -74,6 +77,43 @@ def _ledger(project: Project, tool: Tool) -> dg.AssetChecksDefinition:
         )
 
     return ledger
+
+
+def _meanings(project: Project, tool: Tool) -> dg.AssetChecksDefinition:
+    asset = key(f"harmonized/{tool.name}")
+
+    @dg.asset_check(
+        asset=asset,
+        name="meanings",
+        pool=WRITER,
+        description="Every code means what it meant in the versions before, or the crosswalk says what it is.",
+    )
+    def meanings() -> dg.AssetCheckResult:
+        if not _is_built(project, "harmonized", tool):
+            return _nothing_yet(asset, "meanings")
+        with connect(project.work_file, read_only=True) as con:
+            apart = read_rows(con, APART, [tool.name])
+            answers = read_rows(con, ANSWERS_APART, [tool.name])
+        metadata: dict[str, Any] = {"codes kept apart": len(apart)}
+        if apart:
+            metadata["codes"] = _table(apart)
+            metadata["answers under them"] = sum(line["answers"] for line in answers)
+        if answers:
+            metadata["answers by question"] = _table(answers)
+        return dg.AssetCheckResult(passed=not apart, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
+
+    return meanings
+
+
+APART = """
+SELECT version, path AS question, code, kept_as AS "kept as", since AS "changed in", languages, line AS "line to add"
+FROM ledger.apart WHERE tool = ? ORDER BY ALL LIMIT 50
+"""
+
+ANSWERS_APART = f"""
+SELECT table_name AS "table", rule[{len(CODE_MEANING) + 2}:] AS question, rows_failed AS answers FROM quality.rule
+WHERE tool = ? AND layer = 'harmonized' AND starts_with(rule, '{CODE_MEANING}_') AND rows_failed > 0 ORDER BY ALL
+"""
 
 
 REASONS = """
@@ -134,7 +174,13 @@ def _is_built(project: Project, layer: str, tool: Tool) -> bool:
     if not project.work_file.exists():
         return False
     with connect(project.work_file, read_only=True) as con:
-        needed = (("ledger", "balance"), ("quality", "finding"), ("quality", "rule"), (layer, tool.name))
+        needed = (
+            ("ledger", "balance"),
+            ("ledger", "apart"),
+            ("quality", "finding"),
+            ("quality", "rule"),
+            (layer, tool.name),
+        )
         return all(table_exists(con, *table) for table in needed)
 
 

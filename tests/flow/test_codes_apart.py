@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import parse
 
+import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.defs.checks import checks_of
 from pipelines.products.codebook import Code, read_codebook
 from pipelines.products.codebook_ddi import write_ddi
 from pipelines.project import Project
@@ -70,6 +73,42 @@ def test_each_answer_under_such_a_code_is_a_finding(tmp_path: Path) -> None:
         "The code 'house' of 'kind' in 1 means something else than in 2, in en: its answers stand as 'house@1' until "
         "the crosswalk says what it is."
     )
+
+
+def test_dagster_shows_the_codes_the_lines_to_add_and_how_many_answers_wait(tmp_path: Path) -> None:
+    made = project(tmp_path, RENTED, OWN)
+    archive(made, [submission(str(n), {"kind": code}, "1") for n, code in enumerate(["house", "tent", "dk"], start=1)])
+    with built(made) as (con, _):
+        check_tool(con, made, TOOL, ["visit"])
+    passed, told = meanings(made)
+    lines = [(row["question"], row["code"], row["kept as"], row["changed in"]) for row in told["codes"]]
+    assert (passed, told["codes kept apart"], told["answers under them"]) == (False, 4, 2)
+    assert lines == [
+        (question, code, f"{code}@1", "2") for question in ("all_kinds", "kind") for code in ("dk", "house")
+    ]
+    assert told["codes"][0]["line to add"] == (
+        '- {from: all_kinds, to: all_kinds, recode: {"house": "house", "dk": "dk"}}'
+    )
+    assert told["answers by question"] == [{"table": "visit", "question": "kind", "answers": 2}]
+
+
+def test_dagster_has_nothing_to_show_where_every_code_means_what_it_meant(tmp_path: Path) -> None:
+    made = project(tmp_path, RENTED, RENTED)
+    archive(made, [submission("1", {"kind": "house"}, "1")])
+    with built(made) as (con, _):
+        check_tool(con, made, TOOL, ["visit"])
+    assert meanings(made) == (True, {"codes kept apart": 0})
+
+
+def meanings(made: Project) -> tuple[bool, dict[str, Any]]:
+    """What the check of that name says: whether it passed, and what it shows."""
+    checks = [*checks_of(made)]
+    selection = dg.AssetSelection.checks(*(key for one in checks for key in one.check_keys if key.name == "meanings"))
+    (said,) = dg.materialize(checks, selection=selection).get_asset_check_evaluations()
+    return said.passed, {
+        name: [row.data for row in shown.records] if isinstance(shown, dg.TableMetadataValue) else shown.value
+        for name, shown in said.metadata.items()
+    }
 
 
 def test_the_codebook_has_an_entry_of_its_own_for_it(tmp_path: Path) -> None:

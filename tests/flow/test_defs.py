@@ -127,7 +127,7 @@ def test_where_the_first_build_failed_the_checks_say_that_there_is_nothing_to_ch
         for check in done.get_asset_check_evaluations()
         if check.asset_key.path[-1] == "fire"
     }
-    assert len(said) == 3
+    assert len(said) == 4
     assert set(said.values()) == {(False, NOTHING_YET)}
 
 
