@@ -9,10 +9,13 @@ import pytest
 
 from pipelines.archive.archive import AttachedFile, Counts, Submission, open_archive
 from pipelines.errors import DiskError
+from pipelines.project import Project
 from pipelines.sources.sync import Manner
+from pipelines.status import tools
 from tests.faults.hostile import Exchange, Fault, always, answer, cut, hostile, reset
 from tests.faults.kobo_faults import Row, rows_with
 from tests.flow.camps import NOW, Camps, camps_in
+from tests.flow.tiny import add_form
 
 JPEG = b"\xff\xd8\xff\xe1\x00\x18Exif\x00\x00GPS 36.98 42.61" + bytes(range(256)) * 20
 FILE = "/attachments/"
@@ -226,6 +229,27 @@ def test_a_photo_that_the_answer_names_and_the_server_lacks_is_awaited(camps: Ca
     assert (report.attachments_stored, report.attachments_awaited) == (1, 0)
     assert states(camps) == [("late.jpg", "stored", 0)]
     camps.holds()
+
+
+def test_cccm_status_counts_the_files_that_are_awaited(camps: Camps) -> None:
+    project = Project(camps.folder / "cluster", camps.folder)
+    add_form(project, "camps", "1", [["integer", "families", "Families"], ["image", "photo", "Photo"]])
+
+    def awaited() -> list[object]:
+        return [line["files awaited"] for line in tools(project)]
+
+    assert awaited() == [0]
+    camps.send(1, photo="late.jpg")
+    camps.send(2, photo="later.jpg")
+    camps.send(3)
+    camps.sync()
+    assert awaited() == [2]
+    camps.post(camps.xml(1, photo="late.jpg"), {"late.jpg": JPEG})
+    camps.sync()
+    assert awaited() == [1]
+    camps.delete(2)
+    camps.sync()
+    assert awaited() == [0]
 
 
 def test_a_file_is_fetched_once_though_its_submission_changes(camps: Camps) -> None:
