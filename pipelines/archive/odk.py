@@ -15,8 +15,11 @@ import msgspec
 
 from pipelines.archive.outline import WHOLE, Outline
 
-Records = dict[tuple[str, str], list[tuple[str, str]]]
-"""(repeat, index) -> the (path, text) of each answer there, in the order of the document."""
+Record = dict[str, str] | list[tuple[str, str]]
+"""The path and text of each answer in a record, in the order of the document; pairs where a path may stand twice."""
+
+Records = Mapping[tuple[str, str], Record]
+"""(repeat, index) -> the record there."""
 
 ENVELOPE = frozenset(
     {
@@ -74,7 +77,7 @@ class _Walk:
     """A walk through a submission's XML, element by element."""
 
     def __init__(self, outline: Outline) -> None:
-        self.records: Records = {("", ""): []}
+        self.records: dict[tuple[str, str], list[tuple[str, str]]] = {("", ""): []}
         self.encrypted = False
         self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
@@ -123,7 +126,7 @@ def csv_records(raw: str, outline: Outline) -> Records:
     except msgspec.MsgspecError as error:
         message = f"no rows of tables: {error}"
         raise ValueError(message) from error
-    records: Records = {("", ""): []}
+    records: dict[tuple[str, str], dict[str, str]] = {("", ""): {}}
     for head, *rows in tables.values():
         names, place = tuple(head), head.index("KEY")
         for row in rows:
@@ -133,7 +136,7 @@ def csv_records(raw: str, outline: Outline) -> Records:
             of_row = _place(row[place].partition("/")[2])
             records[of_row] = _said(row, _cells(names, of_row[0], outline))
     if "\\r" in raw:
-        return {key: [(path, lines_as_in_xml(text)) for path, text in said] for key, said in records.items()}
+        return {key: {path: lines_as_in_xml(text) for path, text in said.items()} for key, said in records.items()}
     return records
 
 
@@ -152,11 +155,11 @@ def _place(path: str) -> tuple[str, str]:
     return POSITION.sub("", path), ".".join(POSITION.findall(path))
 
 
-def _said(row: Sequence[str], cells: "_Cells") -> list[tuple[str, str]]:
-    said = [(path, text) for path, cell in cells.whole if (text := row[cell])]
+def _said(row: Sequence[str], cells: "_Cells") -> dict[str, str]:
+    said = {path: text for path, cell in cells.whole if (text := row[cell])}
     for path, parts in cells.parted:
         if text := " ".join([row[cell] for cell in parts]).rstrip(" "):
-            said.append((path, text))
+            said[path] = text
     return said
 
 

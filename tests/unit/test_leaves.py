@@ -47,6 +47,16 @@ def test_every_answer_is_a_leaf_with_its_place() -> None:
     )
 
 
+def test_two_repeats_that_call_what_stands_inside_them_the_same_hide_no_answer() -> None:
+    document = {"wash": [{"tap": [{"state": "dry"}]}], "health": [{"tap": [{"state": "new"}, {"state": "old"}]}]}
+    assert leaves(sent(document), "kobo_json") == (
+        Leaf("tap", "1.1", "state", "dry"),
+        Leaf("tap", "1.1", "state", "new"),
+        Leaf("tap", "1.2", "state", "old"),
+    )
+    assert count_and_digest("a", sent(document), "kobo_json")[0] == 3
+
+
 @pytest.mark.parametrize(
     ("written", "text"),
     [
