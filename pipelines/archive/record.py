@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.archive.attachments import known_files, list_files, note_taken_out
-from pipelines.archive.by_column import insert_by_column
 from pipelines.archive.prepared import Prepared
 from pipelines.archive.submission import files_text
-from pipelines.store.duck import Connection
+from pipelines.store.duck import Connection, insert_texts
 
 STATUS = r'"_validation_status":\s*(\{[^{}]*\})'
 """Where a document of Kobo's holds its validation status; inside an answer the quotes would be escaped."""
@@ -154,8 +153,8 @@ def _insert(
     con: Connection, run: int, source: str, asset: str, page: Sequence[Prepared], events: Mapping[str, Event]
 ) -> None:
     """Write these submissions, each as a new revision."""
-    rows = [_row(one, events[one.submission.root_id]) for one in page]
-    insert_by_column(con, INSERT, zip(*rows, strict=True), [source, asset, run])
+    rows = [(source, asset, str(run), *_row(one, events[one.submission.root_id])) for one in page]
+    insert_texts(con, REVISION, rows)
 
 
 def _row(one: Prepared, event: Event) -> tuple[str | None, ...]:
@@ -202,9 +201,6 @@ UPDATE submission SET gone_run = ?, gone_why = 'replaced'
 WHERE source = ? AND asset = ? AND gone_run IS NULL AND root_id IN (SELECT unnest(?::VARCHAR[]))
 """
 
-INSERT = """
-INSERT INTO submission
-    (source, asset, seen_run, root_id, revision, instance_id, server_id, form_version, submitted_at, submitted_by, raw,
-     raw_kind, raw_sha256, n_answers, digest, validation_status, changed)
-SELECT ?, ?, ?, * FROM {columns}
-"""
+REVISION = """submission (
+    source, asset, seen_run, root_id, revision, instance_id, server_id, form_version, submitted_at, submitted_by, raw,
+    raw_kind, raw_sha256, n_answers, digest, validation_status, changed)"""

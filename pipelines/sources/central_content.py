@@ -27,8 +27,11 @@ ROWS_OF_A_TABLE = 2000
 WORTH_A_TABLE = 20
 """A table is fetched where more than one in so many of its submissions is wanted; one by one is thirty times slower."""
 
-AHEAD = 2
-"""As many stretches are under way while another is archived: one is being made, one is being read."""
+AT_ONCE = 2
+"""As many stretches are under way at a time: one is being made, one is being read."""
+
+AHEAD = 4
+"""As many stretches have come or are under way while another is archived: the server is never kept waiting."""
 
 FEW = 10
 """So many are asked for one by one, however small the table: the server writes down every export in its audit log."""
@@ -69,7 +72,7 @@ class Contents:
         """
         parted = (_Stretch(rows, [row for row in rows if row.server_id in wanted]) for rows in _stretches(index))
         waiting = [stretch for stretch in parted if stretch.wanted]
-        with TemporaryDirectory(prefix="cccm-") as folder, self._pool, ThreadPoolExecutor(AHEAD) as ahead:
+        with TemporaryDirectory(prefix="cccm-") as folder, self._pool, ThreadPoolExecutor(AT_ONCE) as ahead:
             coming = deque(
                 ahead.submit(self._fetched, stretch, Path(folder) / f"{number}.zip")
                 for number, stretch in enumerate(waiting[:AHEAD])

@@ -94,6 +94,7 @@ def _into(file: Path, land: Callable[[Connection], None]) -> Figures:
 
 
 def _normalize(con: Connection, folder: Path) -> None:
+    con.execute("RESET pandas_analyze_sample")  # it finds the types of a frame as it does by itself
     for version in VERSIONS:
         today = {one.path: one.name for one in questions(version)}
         with (folder / f"{version}.ndjson").open(encoding="utf-8") as lines:

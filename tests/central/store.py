@@ -66,7 +66,8 @@ class Submission:
     @property
     def status(self) -> str | None:
         """Whether it is encrypted, and whether its data have come."""
-        if fromstring(self.current.xml).get("encrypted") != "yes":
+        xml = self.current.xml
+        if "encrypted" not in xml or fromstring(xml).get("encrypted") != "yes":
             return None
         return "notDecrypted" if self.present else "missingEncryptedFormData"
 

@@ -3,9 +3,10 @@
 import csv
 import io
 import re
+import threading
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
@@ -17,6 +18,7 @@ AFTER = (
     *("KEY", "SubmitterID", "SubmitterName", "AttachmentsPresent", "AttachmentsExpected"),
     *("Status", "ReviewState", "DeviceID", "Edits", "FormVersion"),
 )
+ROWS_OF_A_PIECE = 100
 STATUS = {"notDecrypted": "not decrypted", "missingEncryptedFormData": "missing encrypted form data"}
 
 
@@ -54,11 +56,29 @@ class Table:
         return written
 
 
-class Tables:
-    """The tables of one form."""
+class Pace:
+    """Lets pass so many rows a second, in whatever tables are written at a time; as fast as it goes, where it is 0."""
 
-    def __init__(self, form_id: str, fields: dict[str, Field]) -> None:
+    def __init__(self, a_second: float = 0) -> None:
+        self._a_second, self._free_at, self._one_at_a_time = a_second, 0.0, threading.Lock()
+
+    def begin(self, rows: int) -> float:
+        """When so many more, begun now, may have passed."""
+        with self._one_at_a_time:
+            self._free_at = max(self._free_at, time.monotonic()) + (rows / self._a_second if self._a_second else 0)
+            return self._free_at
+
+
+Rows = list[tuple[tuple[str, ...], list[Any]]]
+"""The rows of a submission, each with the path of its repeat, which is empty for the main table."""
+
+
+class Tables:
+    """The tables of one form; `known` keeps the rows of each document, so that it is read once however often asked."""
+
+    def __init__(self, form_id: str, fields: dict[str, Field], known: dict[str, Rows] | None = None) -> None:
         self._fields = fields
+        self._known = {} if known is None else known
         self.main = Table(f"{form_id}.csv", fields, ["SubmissionDate"], list(AFTER))
         self.repeats: dict[tuple[str, ...], Table] = {}
         found = list(_repeats(fields, ()))
@@ -69,15 +89,23 @@ class Tables:
             self.repeats[path] = Table(f"{form_id}-{name}{twin}.csv", one.children, [], ["PARENT_KEY", "KEY"])
 
     def add(self, one: Submission) -> None:
-        row: list[Any] = [""] * len(self.main.head)
+        status, xml = one.status or "", one.current.xml
+        if not status and xml not in self._known:
+            self._known[xml] = list(self._read(fromstring(xml), one.id))
+        (_, row), *others = self._known[xml] if not status else [((), [""] * len(self.main.head))]
         row[0] = one.created_at
-        status = one.status or ""
         values = [one.id, one.submitter.id, one.submitter.name, one.present, len(one.files), STATUS.get(status, "")]
         row[-len(AFTER) :] = [*values, one.review_state or "", one.device or "", one.edits, one.defs[0].version]
-        if not status:
-            tree = fromstring(one.current.xml)
-            self._fill(tree, self._fields, (), (), self.main, row, one.id, one.id)
         self.main.add(row)
+        for path, inner in others:
+            self.repeats[path].add(inner)
+
+    def _read(self, tree: Element, key: str) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+        """The rows of a document; the main one first, without what the server says of the submission."""
+        row: list[Any] = [""] * len(self.main.head)
+        inner = list(self._fill(tree, self._fields, (), (), self.main, row, key, key))
+        yield (), row
+        yield from inner
 
     def _fill(
         self,
@@ -89,8 +117,8 @@ class Tables:
         row: list[Any],
         key: str,
         around: str,
-    ) -> None:
-        """Write the answers below `node` into `row`, and a row of its own for each instance of a repeat."""
+    ) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+        """Write the answers below `node` into `row`, and yield a row of its own for each instance of a repeat."""
         times: dict[str, int] = {}
         for child in node:
             name = local(child)
@@ -102,10 +130,11 @@ class Tables:
                 inner, own = self.repeats[(*whole, name)], f"{key}/{name}[{times[name]}]"
                 new: list[Any] = [""] * len(inner.head)
                 new[-2:] = [around, own]
-                self._fill(child, one.children, (*whole, name), (), inner, new, own, own)
-                inner.add(new)
+                yield from self._fill(child, one.children, (*whole, name), (), inner, new, own, own)
+                yield (*whole, name), new
             elif one.kind == "structure":
-                self._fill(child, one.children, (*whole, name), (*path, name), table, row, f"{key}/{name}", around)
+                below = (*whole, name), (*path, name)
+                yield from self._fill(child, one.children, *below, table, row, f"{key}/{name}", around)
             elif child.text:
                 place = table.columns[(*path, name)]
                 if one.kind == "geopoint":
@@ -115,18 +144,19 @@ class Tables:
                     row[place] += child.text
 
 
-def zipped(tables: Tables, submissions: Iterable[Submission], *, rows_a_second: float = 0) -> Iterator[bytes]:
-    """The tables as a zip file, piece by piece; no faster than `rows_a_second`, where that is given."""
+def zipped(tables: Tables, submissions: Sequence[Submission], pace: Pace) -> Iterator[bytes]:
+    """The tables as a zip file, piece by piece, a hundred submissions each."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
         with archive.open(tables.main.name, "w") as entry:
-            pace = _Pace(rows_a_second)
-            for one in submissions:
-                tables.add(one)
-                if pace.step():
-                    entry.write(tables.main.taken())
-                    yield sink.taken()
-            entry.write(tables.main.taken())
+            for first in range(0, len(submissions), ROWS_OF_A_PIECE):
+                some = submissions[first : first + ROWS_OF_A_PIECE]
+                until = pace.begin(len(some))
+                for one in some:
+                    tables.add(one)
+                entry.write(tables.main.taken())
+                yield sink.taken()
+                time.sleep(max(0.0, until - time.monotonic()))
         for table in tables.repeats.values():
             archive.writestr(table.name, table.taken())
             yield sink.taken()
@@ -149,21 +179,6 @@ class _Sink:
     def taken(self) -> bytes:
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces)
-
-
-class _Pace:
-    """Lets pass so many steps a second, and says at every hundredth that it did."""
-
-    def __init__(self, a_second: float) -> None:
-        self._a_second, self._steps, self._start = a_second, 0, time.monotonic()
-
-    def step(self) -> bool:
-        self._steps += 1
-        if self._steps % 100:
-            return False
-        if self._a_second:
-            time.sleep(max(0.0, self._start + self._steps / self._a_second - time.monotonic()))
-        return True
 
 
 def _repeats(fields: dict[str, Field], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Field]]:

@@ -21,7 +21,7 @@ from tests.central import forms
 from tests.central.forms import Node
 from tests.central.schema import fields_of
 from tests.central.store import Store
-from tests.central.tables import Tables, zipped
+from tests.central.tables import Pace, Tables, zipped
 
 ID = "uuid:2f45e678-309d-4b79-965e-da32dae44550"
 
@@ -41,7 +41,8 @@ def exported(folder: Path, form: tuple[Node, ...], xml: str) -> str:
     store.publish("any", xform)
     store.send("any", xml)
     file = folder / "tables.zip"
-    file.write_bytes(b"".join(zipped(Tables("any", fields_of(xform)), store.forms["any"].submissions.values())))
+    found = list(store.forms["any"].submissions.values())
+    file.write_bytes(b"".join(zipped(Tables("any", fields_of(xform)), found, Pace())))
     return next(read_export(file, outline_of(xform))).submission.raw
 
 
