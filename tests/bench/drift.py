@@ -30,8 +30,10 @@ def main(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.drift", description=__doc__)
     parser.add_argument("--ours", action="store_true", help="only ours, no page")
     parser.add_argument("--speed", action="store_true", help="only the speed")
-    parser.add_argument("--rows", type=int, default=10_000, help="submissions for the speed (10,000)")
-    parser.add_argument("--dlt-rows", type=int, default=1_000, help="submissions for dlt's speed (1,000)")
+    parser.add_argument("--rows", type=int, default=100_000, help="submissions for the speed (100,000)")
+    parser.add_argument(
+        "--dlt-rows", type=int, default=3_000, help="submissions for dlt's speed (3,000: it takes long)"
+    )
     asked = parser.parse_args(words)
     if asked.speed:
         print(compare_speed(asked.rows, asked.dlt_rows).said)
