@@ -31,7 +31,7 @@ from pipelines.harmonize.unmapped import write_unmapped
 from pipelines.project.folders import Project
 from pipelines.project.tool import Tool
 from pipelines.store.duck import Connection, plain_errors, quote, read_rows, transaction
-from pipelines.store.pace import at_full_pace
+from pipelines.store.pace import at_full_pace, sparingly
 
 SHAPES_AT_ONCE = 8
 """Bounds the length of one statement; the archive is read once for so many shapes."""
@@ -61,9 +61,14 @@ def build_tool(con: Connection, project: Project, tool: Tool, *, as_of_run: int 
     """Make the tool's tables anew in `con` (work.duckdb, with its reference tables loaded)."""
     with attached(con, project.archive_file(tool.name), as_of_run=as_of_run) as archive:
         plan = plan_of(tool, archive.form_versions())
-        try:
-            with plain_errors(f"harmonizing {tool.name}", "nothing was changed"), at_full_pace(con), transaction(con):
+
+        def made() -> BuildReport:
+            with at_full_pace(con), transaction(con):
                 return _balanced(_build(con, project, tool, plan, archive))
+
+        try:
+            with plain_errors(f"harmonizing {tool.name}", "nothing was changed"):
+                return sparingly(con, made)
         except _UnbalancedError as unbalanced:
             return unbalanced.report
 
