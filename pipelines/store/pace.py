@@ -53,9 +53,9 @@ def sparingly(con: Connection, work: Callable[[], T]) -> T:
     allowed = _memory(con)
     bound = MEMORY_OF_A_THREAD * max(2, read_value(con, "SELECT current_setting('threads')"))
     if bound < allowed:
-        con.execute(f"SET memory_limit = '{bound}B'")
         with suppress(duckdb.OutOfMemoryException):
             try:
+                con.execute(f"SET memory_limit = '{bound}B'")
                 return work()
             finally:
                 con.execute(f"SET memory_limit = '{allowed}B'")  # RESET says it did, and does not

@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.archive.archive import open_archive
 from pipelines.errors import CccmError
+from pipelines.harmonize import build
 from pipelines.harmonize.build import BuildReport, build_tool, fingerprint
 from pipelines.harmonize.ledger import Balance
 from pipelines.project import Project
@@ -236,3 +237,18 @@ def test_what_the_database_says_of_a_broken_build_shows_no_answer(project: Proje
         assert tables(con) == before
     assert str(refused.value).startswith("harmonizing visit: ")
     assert "0750" not in str(refused.value)
+
+
+def test_a_build_that_finds_too_little_memory_is_done_anew_and_comes_out_as_any_other(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(project, [submission(str(number), DOCUMENT) for number in range(300)])
+    with built(project) as (con, _):
+        as_ever = tables(con)
+    project.work_file.unlink()
+    tried: list[str] = []
+    monkeypatch.setattr("pipelines.store.pace.MEMORY_OF_A_THREAD", 1_500_000)
+    monkeypatch.setattr(build, "check_names", lambda _, plan: tried.append(plan.tool))
+    with built(project) as (con, report):
+        assert (report.balanced, tried) == (True, [TOOL, TOOL])
+        assert tables(con) == as_ever
