@@ -4,18 +4,21 @@ left, and mend what a killed run left behind; at the end seal it, leave no WAL, 
 What is mended is said in one sentence; what cannot be is a DataError that says what to do.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest
 from io import BufferedReader
 from pathlib import Path
+from shutil import copyfileobj
 
 from pipelines.archive.chain import SEAL, broken_links, broken_seals, last_entry, link_at, seal
 from pipelines.archive.formats import FORMAT, format_of, make_archive, migrate, refuse_newer
 from pipelines.archive.head import Entry, Head, head_file, mark_opened, read_head, write_head
 from pipelines.errors import CccmError, DataError
 from pipelines.store.duck import Connection, DatabaseError, connect, plain_errors, read_value
+from pipelines.store.failures import readable_of_wal
 from pipelines.store.locks import alone
 
 NEVER_CHECKPOINT_BY_ITSELF = "1TB"
@@ -133,14 +136,24 @@ def wal_of(path: Path) -> Path:
 
 
 def _format_of_file(path: Path) -> tuple[int, str]:
-    """The file's format; where its WAL cannot be read, that is moved aside, and a sentence says so."""
+    """The file's format; what cannot be read of its WAL is moved aside, and a sentence says so.
+
+    A loss of power leaves the end of a WAL as it happened to reach the disk, holes among it; what was synced before it
+    stands and is replayed.
+    """
     try:
         return _read_format(path), ""
-    except DataError:
-        wal = wal_of(path)
+    except DataError as error:
+        wal, readable = wal_of(path), readable_of_wal(error)
         if not wal.exists():
             raise
     aside = wal.with_name(f"{wal.name}.damaged")
+    aside.unlink(missing_ok=True)
+    if readable:
+        _move_end(wal, readable, aside)
+        with suppress(DataError):
+            return _read_format(path), f"The end of {wal.name} cannot be read; it lies in {aside.name}."
+        _move_end(aside, 0, wal)
     wal.replace(aside)
     try:
         said = f"What a killed run had not yet put into {path.name} cannot be read; it lies in {aside.name}."
@@ -148,6 +161,17 @@ def _format_of_file(path: Path) -> tuple[int, str]:
     except CccmError:
         aside.replace(wal)
         raise
+
+
+def _move_end(file: Path, start: int, to: Path) -> None:
+    """Move what `file` holds from `start` on to the end of `to`; it is there before it is here no more."""
+    with file.open("r+b") as source, to.open("ab") as target:
+        source.seek(start)
+        copyfileobj(source, target)
+        target.flush()
+        os.fsync(target.fileno())
+        source.truncate(start)
+        os.fsync(source.fileno())
 
 
 def _read_format(path: Path) -> int:

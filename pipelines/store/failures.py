@@ -28,6 +28,12 @@ IN_ITS_OWN_WORDS = {
 }
 """What DuckDB says where a query needs more room beside its file than there is, or where a write to the disk failed."""
 
+CORRUPT_WAL = re.compile(r"Corrupt WAL file: .*?byte position (\d+)")
+"""What DuckDB says of a WAL that it cannot replay: behind the head of which entry it stopped."""
+
+HEAD_OF_AN_ENTRY = 16
+"""Bytes: an entry of a WAL begins with its length and its checksum."""
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LIMITED = (errno.EFBIG,)
 FAILING = (errno.EIO,)
@@ -73,6 +79,14 @@ def why_not_open(path: Path, message: str) -> CccmError:
     if refused:
         return DiskError(f"{path}: {_of_disk(refused, path)}")
     return DataError(f"{path} cannot be opened as a DuckDB file; put back its last backup, or move it away.")
+
+
+def readable_of_wal(error: BaseException) -> int | None:
+    """How many bytes of a WAL can be replayed, by the DuckDB error behind `error`; None where it does not say."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    found = CORRUPT_WAL.search(str(error))
+    return max(0, int(found.group(1)) - HEAD_OF_AN_ENTRY) if found else None
 
 
 def scrubbed(message: str) -> str:

@@ -34,7 +34,8 @@ class Image:
     acknowledged: int = 0
 
     def lay_out(self, folder: Path) -> None:
-        """Write them."""
+        """Write them; the folder is there though nothing may be in it."""
+        folder.mkdir()
         for name, content in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

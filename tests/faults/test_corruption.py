@@ -182,6 +182,26 @@ def test_f43_a_wal_that_was_cut_loses_nothing_without_a_word(killed: Path, tmp_p
             assert "could not be read back" in archive.mended
 
 
+def test_f41_a_wal_with_a_hole_at_its_end_keeps_what_was_synced_before_it(killed: Path) -> None:
+    path = archive_of(killed)
+    wal, whole = wal_of(path), wal_of(path).read_bytes()
+    hole = range(len(whole) * 6 // 10, len(whole) * 9 // 10)
+    wal.write_bytes(whole[: hole.start] + b"\0" * len(hole) + whole[hole.stop :])
+    left = wal.read_bytes()
+    with open_archive(path) as archive:
+        assert len(archive.known("kobo", "aPages")) == 220
+        assert archive.mended.startswith(
+            "The end of camps.duckdb.wal cannot be read; it lies in camps.duckdb.wal.damaged."
+        )
+        assert "the last entry of its ledger could not be read back: what was pulled is pulled again" in archive.mended
+        archive.begin_run("kobo", "aPages", NOW).record([page_row(number) for number in range(1, 241)])
+        assert len(archive.known("kobo", "aPages")) == 240
+    aside = path.with_name("camps.duckdb.wal.damaged").read_bytes()
+    assert len(aside) > len(left) - hole.start
+    assert left.endswith(aside)
+    assert verify_archive(path, killed / "attachments", processes=1).problems == ()
+
+
 def test_f43_a_flipped_bit_of_a_head_is_noticed_or_harmless(data: Path) -> None:
     whole = held(archive_of(data))
 
