@@ -37,7 +37,8 @@ CHANGES = ("rename", "move", "wrap", "add", "drop", "back", "retype", "recode", 
 class Asked:
     """A question as one version asks it; `number` tells which question it is through all versions.
 
-    Where it is not `told`, the crosswalk says nothing of it.
+    Where it is not `told`, the crosswalk says nothing of it. Where it once took `fractions`, it becomes no integer:
+    those would be set apart, as golden/drift has it.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Asked:
     coded: int = 0
     label: str = "?"
     told: bool = True
+    fractions: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,9 @@ def _put(draw: st.DrawFn, change: str, one: Asked, names: Names) -> Asked:
         case "wrap" if not one.repeat:
             return replace(one, repeat=draw(st.sampled_from(["r", "s"])))
         case "retype":
-            kind = draw(st.sampled_from(WIDER[one.type]))
-            return replace(one, type=kind, told=one.told and one.type != "text")
+            fractions = one.fractions or one.type == "decimal"
+            kind = draw(st.sampled_from([kind for kind in WIDER[one.type] if not (fractions and kind == "integer")]))
+            return replace(one, type=kind, told=one.told and one.type != "text", fractions=fractions)
         case "recode" if one.type.startswith("select"):
             return replace(one, coded=one.coded + 1)
         case _:
