@@ -150,7 +150,8 @@ def _format_of_file(path: Path) -> tuple[int, str]:
     aside = wal.with_name(f"{wal.name}.damaged")
     aside.unlink(missing_ok=True)
     if readable:
-        _move_end(wal, readable, aside)
+        with plain_errors(str(aside), "run again"):
+            _move_end(wal, readable, aside)
         with suppress(DataError):
             return _read_format(path), f"The end of {wal.name} cannot be read; it lies in {aside.name}."
         _move_end(aside, 0, wal)

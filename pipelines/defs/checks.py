@@ -5,7 +5,7 @@ A check shows ids, questions and rule; never an answer, for Dagster keeps what i
 themselves are computed when the tool is harmonized.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -17,7 +17,7 @@ from pipelines.project import Project, Tool
 from pipelines.quality.code_meaning import NAME as CODE_MEANING
 from pipelines.quality.expectations import Rule
 from pipelines.quality.same_record import all_rules
-from pipelines.store.duck import connect, read_rows, table_exists
+from pipelines.store.duck import Connection, connect, read_rows, table_exists
 
 ROWS_SHOWN = 20
 
@@ -45,23 +45,9 @@ def checks_of(project: Project) -> Iterator[dg.AssetChecksDefinition]:
 
 
 def _ledger(project: Project, tool: Tool) -> dg.AssetChecksDefinition:
-    asset = key(f"harmonized/{tool.name}")
-
-    @dg.asset_check(
-        asset=asset,
-        name="ledger",
-        pool=WRITER,
-        description="Every answer that was archived is in its column, split, or in quarantine with a reason.",
-    )
-    def ledger() -> dg.AssetCheckResult:
-        if not _is_built(project, "harmonized", tool):
-            return _nothing_yet(asset, "ledger")
-        try:
-            with connect(project.work_file, read_only=True) as con:
-                lines = balance_of(con, project, tool)
-                reasons = read_rows(con, REASONS, [tool.name])
-        except CccmError as error:
-            return dg.AssetCheckResult(passed=False, metadata={"why": str(error)})
+    def said(con: Connection) -> dg.AssetCheckResult:
+        lines = balance_of(con, project, tool)
+        reasons = read_rows(con, REASONS, [tool.name])
         wrong = sum(line.unbalanced for line in lines)
         return dg.AssetCheckResult(
             passed=not wrong,
@@ -76,24 +62,14 @@ def _ledger(project: Project, tool: Tool) -> dg.AssetChecksDefinition:
             },
         )
 
-    return ledger
+    why = "Every answer that was archived is in its column, split, or in quarantine with a reason."
+    return _of_harmonized(project, tool, "ledger", why, said)
 
 
 def _meanings(project: Project, tool: Tool) -> dg.AssetChecksDefinition:
-    asset = key(f"harmonized/{tool.name}")
-
-    @dg.asset_check(
-        asset=asset,
-        name="meanings",
-        pool=WRITER,
-        description="Every code means what it meant in the versions before, or the crosswalk says what it is.",
-    )
-    def meanings() -> dg.AssetCheckResult:
-        if not _is_built(project, "harmonized", tool):
-            return _nothing_yet(asset, "meanings")
-        with connect(project.work_file, read_only=True) as con:
-            apart = read_rows(con, APART, [tool.name])
-            answers = read_rows(con, ANSWERS_APART, [tool.name])
+    def said(con: Connection) -> dg.AssetCheckResult:
+        apart = read_rows(con, APART, [tool.name])
+        answers = read_rows(con, ANSWERS_APART, [tool.name])
         metadata: dict[str, Any] = {"codes kept apart": len(apart)}
         if apart:
             metadata["codes"] = _table(apart)
@@ -102,7 +78,27 @@ def _meanings(project: Project, tool: Tool) -> dg.AssetChecksDefinition:
             metadata["answers by question"] = _table(answers)
         return dg.AssetCheckResult(passed=not apart, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
 
-    return meanings
+    why = "Every code means what it meant in the versions before, or the crosswalk says what it is."
+    return _of_harmonized(project, tool, "meanings", why, said)
+
+
+def _of_harmonized(
+    project: Project, tool: Tool, name: str, why: str, said: Callable[[Connection], dg.AssetCheckResult]
+) -> dg.AssetChecksDefinition:
+    """The check `name` of the tool's harmonized tables, whose verdict is what is `said` of them once they are built."""
+    asset = key(f"harmonized/{tool.name}")
+
+    @dg.asset_check(asset=asset, name=name, pool=WRITER, description=why)
+    def check() -> dg.AssetCheckResult:
+        if not _is_built(project, "harmonized", tool):
+            return _nothing_yet(asset, name)
+        try:
+            with connect(project.work_file, read_only=True) as con:
+                return said(con)
+        except CccmError as error:
+            return dg.AssetCheckResult(passed=False, metadata={"why": str(error)})
+
+    return check
 
 
 APART = """
